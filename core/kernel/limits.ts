@@ -1,0 +1,59 @@
+// Owns every limit: whoever may grow, grows up to a number on this page. Units last.
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+export const TIB = 1024 * GIB;
+
+export const limits = {
+  // The log.
+  eventPayloadBytes: 4 * MIB,
+  eventsPerAppend: 1_000,
+  streamNameBytes: 2 * KIB,
+  guardsPerAppend: 8,
+  logSegmentBytes: 64 * MIB,
+  logBatchBytes: 8 * MIB,
+  logAppendsWaiting: 100_000,
+  followBatchEvents: 4_096,
+
+  // Chunks. A chunk is the unit of placement, a block the unit of checksum.
+  chunkBytes: 1 * MIB,
+  blockBytes: 64 * KIB,
+  chunkOwnerBytes: 2 * KIB,
+  chunkSegmentBytes: 256 * MIB,
+  chunkBatchBytes: 8 * MIB,
+
+  // The streaming path.
+  streamBudgetBytes: 128 * MIB,
+  streamChunksInFlight: 4,
+  digestWorkers: 2,
+
+  // Commands.
+  commandAttempts: 64,
+
+  // Read models.
+  readModelPendingRows: 20_000,
+
+  // HTTP.
+  httpHeaderBytes: 64 * KIB,
+  httpHeadersTimeoutMs: 60_000,
+  httpIdleTimeoutMs: 75_000,
+  httpBodyIdleTimeoutMs: 120_000,
+  httpConnections: 10_000,
+  shutdownGraceMs: 30_000,
+
+  // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object key names").
+  s3PutBytes: 5 * GIB,
+  s3ObjectBytes: 5 * TIB,
+  s3PartBytesMin: 5 * MIB,
+  s3Parts: 10_000,
+  s3KeyBytes: 1_024,
+  s3UserMetadataBytes: 2 * KIB,
+  s3PageKeys: 1_000,
+  s3DeleteKeys: 1_000,
+  s3XmlBytes: 2 * MIB,
+  s3XmlDepth: 16,
+  s3BucketsPerAccount: 10_000,
+  s3ClockSkewMs: 15 * 60 * 1_000,
+  s3PresignSecondsMax: 7 * 24 * 60 * 60,
+} as const;

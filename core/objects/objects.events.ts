@@ -1,0 +1,62 @@
+// Owns the life of an object: which bytes a key names. Stream `objects/<bucket>/<key>`.
+
+import type { DataOf } from '#core/kernel/fields.ts';
+import { list, optional, text, textMap, uint } from '#core/kernel/fields.ts';
+import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
+
+/**
+ * One run of bytes written by one request. Its chunks have the ids (blob, 0), (blob, 1), …, each of chunkBytes
+ * except the last. `blob` is 32 hexadecimal digits, empty where sizeBytes is 0.
+ */
+export const segmentFields = {
+  blob: text(1),
+  sizeBytes: uint(2),
+  chunkBytes: uint(3),
+  /** Of an object made by a multipart upload: the part's number; 0 otherwise. */
+  partNumber: uint(4),
+  /** Of a part: its own checksum in base64, if any. */
+  checksum: optional(text(5)),
+} as const;
+export type Segment = DataOf<typeof segmentFields>;
+
+/** A dialect-neutral description of what is stored. */
+export const contentFields = {
+  sizeBytes: uint(1),
+  /** Hexadecimal MD5, or `<md5 of md5s>-<parts>` for multipart objects; without quotes. */
+  etag: text(2),
+  segments: list(3, segmentFields),
+  contentType: text(4),
+  /** Standard headers that are stored and returned, lower case: cache-control, content-encoding, … */
+  headers: textMap(5),
+  /** User metadata, names lower case and without the dialect's prefix. */
+  metadata: textMap(6),
+  /** crc32, crc32c, crc64nvme, sha1 or sha256; with its value in base64 (composite ones end in `-<parts>`). */
+  checksumAlgorithm: optional(text(7)),
+  checksum: optional(text(8)),
+  /** full-object or composite. */
+  checksumType: optional(text(9)),
+  storageClass: text(10),
+  /** Account id of the writer. */
+  owner: text(11),
+} as const;
+export type Content = DataOf<typeof contentFields>;
+
+export const objects = lifecycle('objects', {
+  statuses: ['absent', 'present'],
+  initial: 'absent',
+  events: {
+    ObjectPut: { id: 1, from: ['absent', 'present'], to: 'present', data: contentFields },
+    ObjectCompleted: {
+      id: 2,
+      from: ['absent', 'present'],
+      to: 'present',
+      /** The object is a completed multipart upload: the fields of an ObjectPut, then which upload. */
+      data: { ...contentFields, uploadId: text(20) },
+    },
+    ObjectDeleted: { id: 3, from: ['present'], to: 'absent', data: {} },
+  },
+});
+
+export type ObjectEvent = EventOf<typeof objects.table>;
+
+export const objectStream = (bucket: string, key: string): string => `objects/${bucket}/${key}`;

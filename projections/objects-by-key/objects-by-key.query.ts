@@ -1,0 +1,53 @@
+// Owns the questions "what does this key name?" and "which keys are in this bucket?".
+
+import type { Content } from '#core/objects/objects.events.ts';
+
+export interface StoredObject extends Content {
+  readonly bucket: string;
+  readonly key: string;
+  /** Revision of the event that put it. */
+  readonly revision: number;
+  readonly modifiedMs: number;
+  /** Of a completed multipart upload. */
+  readonly uploadId?: string;
+}
+
+export interface ListRequest {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** Empty: no folding. */
+  readonly delimiter: string;
+  /** Only keys, and common prefixes, above it in UTF-8 order. A common prefix that `after` begins with is skipped too. */
+  readonly after: string;
+  /** Keys and common prefixes together. */
+  readonly limit: number;
+}
+
+/** What a listing shows of an object. */
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly modifiedMs: number;
+  readonly storageClass: string;
+  readonly owner: string;
+  readonly checksumAlgorithm?: string;
+  readonly checksumType?: string;
+}
+
+export interface ListPage {
+  readonly objects: readonly ListedObject[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  /** The last key or common prefix of the page: the next page's `after`. Empty when the page is. */
+  readonly last: string;
+}
+
+export interface ObjectsByKey {
+  get(bucket: string, key: string): StoredObject | undefined;
+  /** Revision of the key's stream, present or absent; undefined when it never had an event. */
+  revision(bucket: string, key: string): number | undefined;
+  list(request: ListRequest): Promise<ListPage>;
+  /** Whether the bucket has any object. */
+  isEmpty(bucket: string): Promise<boolean>;
+}

@@ -1,0 +1,64 @@
+// Owns the shape of a projection: a fold of the log into sorted rows that can be thrown away and rebuilt. Guarantee:
+// rows depend on nothing but the events in order, so a rebuilt table equals the running one byte for byte.
+
+import type { Cursor, Position, RecordedEvent } from '#core/log/event-log.ts';
+
+export interface Row {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Reads see every event applied so far, whether or not it has reached the disk. Keys sort by their UTF-8 bytes. */
+export interface RowReader {
+  get(key: string): Uint8Array | undefined;
+  /** A consistent view, opened at the call; close it. */
+  scan(range: RowRange): RowCursor;
+}
+
+export interface RowRange {
+  /** First key, inclusive. */
+  readonly gte: string;
+  /** End, exclusive; absent: to the end of the table. */
+  readonly lt?: string;
+}
+
+export interface RowCursor {
+  /** Up to `limit` rows more, fewer only at the end of the range. */
+  next(limit: number): Promise<readonly Row[]>;
+  /** Goes forward to the first key not below `key`, without reading what lies between. */
+  seek(key: string): void;
+  close(): Promise<void>;
+}
+
+export interface RowWriter extends RowReader {
+  put(key: string, value: Uint8Array): void;
+  delete(key: string): void;
+}
+
+export interface Projection {
+  /** kebab-case, named for the question it answers; the name of its table. */
+  readonly name: string;
+  /** A higher number than the stored one makes the runner rebuild the table. */
+  readonly version: number;
+  /** The families whose events it is shown. */
+  readonly families: readonly string[];
+  /** Pure but for `rows`. */
+  apply(event: RecordedEvent, rows: RowWriter): void;
+}
+
+/** Follows the log and keeps the tables of all its projections. */
+export interface ProjectionRunner {
+  /** The table of a projection that was registered. */
+  table(name: string): RowReader;
+  /** Resolves when everything up to and including `position` is applied; undefined when it already is. */
+  whenApplied(position: Position): Promise<void> | undefined;
+  /** As whenApplied for a cursor of EventLog.tail. */
+  whenCaughtUp(cursor: Cursor): Promise<void> | undefined;
+  /** What is applied. */
+  applied(): Cursor;
+  /** What is durable in the store, and so where a restart resumes. */
+  checkpoint(): Cursor;
+  /** Writes what is pending and the checkpoint. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}

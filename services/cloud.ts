@@ -1,0 +1,187 @@
+// Owns the dialect-neutral use cases that gateways translate into: one way of a PUT for all dialects. Every call says
+// who calls; whoever may not is answered with the rejection `access-denied`, never with data. Every read is strong:
+// it sees whatever was acknowledged before the call began.
+
+import type { Rejection } from '#core/kernel/decider.ts';
+import type { Content, Segment } from '#core/objects/objects.events.ts';
+import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import type {
+  ListPage,
+  ListRequest,
+  StoredObject,
+} from '#projections/objects-by-key/objects-by-key.query.ts';
+import type {
+  StoredPart,
+  StoredUpload,
+  UploadListPage,
+  UploadListRequest,
+} from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import type {
+  BlobTarget,
+  ByteSource,
+  DigestAlgorithm,
+  WrittenBlob,
+} from '#storage-nodes/stream/blob-stream.ts';
+
+export interface Caller {
+  readonly accountId: string;
+  readonly role: string;
+  readonly requestId: string;
+}
+
+export type BucketRejection =
+  | 'access-denied'
+  | 'no-such-bucket'
+  | 'bucket-exists'
+  | 'bucket-owned-by-caller'
+  | 'bucket-not-empty'
+  | 'too-many-buckets'
+  /** The bucket is being deleted, or another conditional write of the same key won the race: ask again. */
+  | 'operation-in-progress';
+
+export type ObjectRejection =
+  | 'access-denied'
+  | 'no-such-bucket'
+  | 'no-such-key'
+  | 'precondition-failed'
+  | 'operation-in-progress';
+
+export type UploadRejection =
+  | ObjectRejection
+  | 'no-such-upload'
+  | 'invalid-part'
+  | 'invalid-part-order'
+  | 'part-too-small'
+  | 'object-too-large';
+
+/** Of a write: what must hold for the key at the moment of the write. */
+export interface WriteCondition {
+  /** The key must name nothing. */
+  readonly ifAbsent?: boolean;
+  /** The key must name an object with this etag (no quotes); `*` for any. */
+  readonly ifEtag?: string;
+}
+
+/** What a dialect knows of a new object once its bytes are written. */
+export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner'>;
+
+export interface PutObjectRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly source: ByteSource;
+  readonly digests: readonly DigestAlgorithm[];
+  readonly condition: WriteCondition;
+  /**
+   * Called when all bytes are durable and before anything names them: verifies the digests and describes the
+   * object. What it throws is rethrown to the caller, and the bytes are discarded.
+   */
+  describe(written: WrittenBlob): ContentDraft;
+}
+
+export interface StartUploadRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly storageClass: string;
+  readonly checksumAlgorithm?: string;
+  readonly checksumType?: string;
+}
+
+export interface PutPartRequest {
+  readonly upload: StoredUpload;
+  readonly partNumber: number;
+  readonly source: ByteSource;
+  readonly digests: readonly DigestAlgorithm[];
+  /** As PutObjectRequest.describe. `etag` is the hexadecimal MD5. */
+  describe(written: WrittenBlob): { readonly etag: string; readonly checksum?: string };
+}
+
+export interface CompleteUploadRequest {
+  readonly upload: StoredUpload;
+  /** As the client listed them. */
+  readonly parts: readonly {
+    readonly partNumber: number;
+    readonly etag: string;
+    readonly checksum?: string;
+  }[];
+  readonly condition: WriteCondition;
+  /** Smallest size of every part but the last. */
+  readonly minPartBytes: number;
+  readonly maxObjectBytes: number;
+  /** As PutObjectRequest.describe, from the stored parts in the client's order. */
+  describe(parts: readonly StoredPart[]): ContentDraft;
+}
+
+export interface Buckets {
+  create(caller: Caller, name: string, region: string): Promise<StoredBucket | Rejection<BucketRejection>>;
+  get(caller: Caller, name: string): Promise<StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>>;
+  /** In order of name, those above `after`. */
+  list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]>;
+  delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>>;
+}
+
+export interface Objects {
+  put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>>;
+  get(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** Streams bytes `offset` to `offset + length` of the object. */
+  read(
+    object: { readonly segments: readonly Segment[] },
+    offset: number,
+    length: number,
+    target: BlobTarget,
+  ): Promise<void>;
+  /** The same bytes as a source, for a copy. */
+  source(object: { readonly segments: readonly Segment[] }, offset: number, length: number): ByteSource;
+  list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>>;
+  /** Deleting what is not there succeeds. `ifEtag` as in WriteCondition. */
+  delete(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    condition: WriteCondition,
+  ): Promise<undefined | Rejection<ObjectRejection>>;
+}
+
+export interface Uploads {
+  start(caller: Caller, request: StartUploadRequest): Promise<StoredUpload | Rejection<ObjectRejection>>;
+  /** `key` must be the upload's own; otherwise `no-such-upload`. */
+  get(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    uploadId: string,
+  ): Promise<StoredUpload | Rejection<UploadRejection>>;
+  putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>>;
+  parts(upload: StoredUpload, after: number, limit: number): Promise<readonly StoredPart[]>;
+  list(caller: Caller, request: UploadListRequest): Promise<UploadListPage | Rejection<ObjectRejection>>;
+  complete(
+    caller: Caller,
+    request: CompleteUploadRequest,
+  ): Promise<StoredObject | Rejection<UploadRejection>>;
+  abort(caller: Caller, upload: StoredUpload): Promise<undefined | Rejection<UploadRejection>>;
+}
+
+/** What an access key opens. */
+export interface AccessKeyOwner {
+  readonly accountId: string;
+  readonly accountName: string;
+  readonly canonicalId: string;
+  readonly role: string;
+  readonly secret: string;
+}
+
+export interface Accounts {
+  /** Undefined for an unknown or revoked key. Synchronous and cached: it is asked on each request. */
+  accessKey(accessKeyId: string): AccessKeyOwner | undefined;
+  /** Display name and canonical id of an account, for owners in listings. */
+  owner(accountId: string): { readonly canonicalId: string; readonly displayName: string };
+}
+
+export interface Cloud {
+  readonly buckets: Buckets;
+  readonly objects: Objects;
+  readonly uploads: Uploads;
+  readonly accounts: Accounts;
+}
