@@ -1,5 +1,5 @@
-// Owns the port by which operators manage accounts and access keys: what the CLI and later gateways call. A secret
-// leaves this port once, in the answer to the call that made it, and is never to be read again.
+// Owns the port by which operators manage accounts and access keys: what the CLI and later gateways call. A
+// secret leaves this port once, in the answer to the call that made it, and is never to be read again.
 
 import type { Rejection } from '#core/kernel/decider.ts';
 
@@ -7,6 +7,11 @@ export type AccountAdminRejection =
   | 'account-exists'
   | 'no-such-account'
   | 'no-such-key'
+  | 'too-many-keys'
+  /** Letters, digits and `._@-`, at most limits.accountNameCharacters. */
+  | 'invalid-name'
+  /** The account still owns buckets, which nobody could reach any more. */
+  | 'account-owns-buckets'
   /** The account is the only administrator left, or the key the only one of that administrator. */
   | 'last-admin';
 
@@ -37,12 +42,17 @@ export interface ListedAccount {
   readonly accessKeyIds: readonly string[];
 }
 
-/** Every effect is durable on the log, and seen by the gateways of this process, when the promise resolves. */
+/**
+ * Every effect is durable on the log, and seen by the gateways of this process, when the promise resolves.
+ */
 export interface AccountAdmin {
-  addAccount(name: string, options?: AddAccountOptions): Promise<NewAccount | Rejection<'account-exists'>>;
+  addAccount(
+    name: string,
+    options?: AddAccountOptions,
+  ): Promise<NewAccount | Rejection<AccountAdminRejection>>;
   /** In order of name. */
   listAccounts(): Promise<readonly ListedAccount[]>;
-  removeAccount(name: string): Promise<undefined | Rejection<'no-such-account' | 'last-admin'>>;
-  createKey(name: string): Promise<NewAccessKey | Rejection<'no-such-account'>>;
-  revokeKey(accessKeyId: string): Promise<undefined | Rejection<'no-such-key' | 'last-admin'>>;
+  removeAccount(name: string): Promise<undefined | Rejection<AccountAdminRejection>>;
+  createKey(name: string): Promise<NewAccessKey | Rejection<AccountAdminRejection>>;
+  revokeKey(accessKeyId: string): Promise<undefined | Rejection<AccountAdminRejection>>;
 }
