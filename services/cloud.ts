@@ -145,7 +145,7 @@ export interface Objects {
 }
 
 export interface Uploads {
-  start(caller: Caller, request: StartUploadRequest): Promise<StoredUpload | Rejection<ObjectRejection>>;
+  start(caller: Caller, request: StartUploadRequest): Promise<StoredUpload | Rejection<UploadRejection>>;
   /** `key` must be the upload's own; otherwise `no-such-upload`. */
   get(
     caller: Caller,

@@ -10,7 +10,7 @@ export const accounts = lifecycle('accounts', {
   events: {
     AccountCreated: {
       id: 1,
-      from: ['absent'],
+      from: ['absent', 'removed'],
       to: 'active',
       data: { name: text(1), email: optional(text(2)), canonicalId: text(3), role: text(4) },
     },

@@ -31,6 +31,10 @@ export const limits = {
   // Commands.
   commandAttempts: 64,
 
+  // Identity.
+  accessKeysPerAccount: 100,
+  accountNameCharacters: 64,
+
   // Read models.
   readModelPendingRows: 20_000,
 

@@ -1,0 +1,64 @@
+// Owns the decisions about a bucket. Deletion has two steps, so that no object can slip in between the look at an
+// empty bucket and its end: closing moves the bucket's revision, which guards every put.
+
+import { unreachable } from '#core/kernel/assert.ts';
+import type { Decider } from '#core/kernel/decider.ts';
+import type { BucketEvent } from './buckets.events.ts';
+
+export type BucketState =
+  | { readonly status: 'absent' }
+  | { readonly status: 'open' | 'closing'; readonly owner: string; readonly region: string };
+
+export type BucketCommand =
+  | { readonly type: 'CreateBucket'; readonly owner: string; readonly region: string }
+  | { readonly type: 'CloseBucket' }
+  | { readonly type: 'ReopenBucket' }
+  | { readonly type: 'DeleteBucket' };
+
+export type BucketDecisionCode =
+  | 'no-such-bucket'
+  | 'bucket-exists'
+  | 'bucket-owned-by-caller'
+  | 'operation-in-progress';
+
+export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, BucketDecisionCode> = {
+  family: 'buckets',
+  initial: { status: 'absent' },
+
+  decide(state, command) {
+    switch (command.type) {
+      case 'CreateBucket':
+        if (state.status === 'closing') return { rejected: 'operation-in-progress' };
+        if (state.status === 'open') {
+          return { rejected: state.owner === command.owner ? 'bucket-owned-by-caller' : 'bucket-exists' };
+        }
+        return [{ type: 'BucketCreated', data: { owner: command.owner, region: command.region } }];
+      case 'CloseBucket':
+        if (state.status === 'absent') return { rejected: 'no-such-bucket' };
+        if (state.status === 'closing') return { rejected: 'operation-in-progress' };
+        return [{ type: 'BucketClosed', data: {} }];
+      case 'ReopenBucket':
+        return state.status === 'closing' ? [{ type: 'BucketReopened', data: {} }] : [];
+      case 'DeleteBucket':
+        if (state.status !== 'closing') return { rejected: 'operation-in-progress' };
+        return [{ type: 'BucketDeleted', data: {} }];
+      default:
+        return unreachable(command);
+    }
+  },
+
+  evolve(state, event) {
+    switch (event.type) {
+      case 'BucketCreated':
+        return { status: 'open', owner: event.data.owner, region: event.data.region };
+      case 'BucketClosed':
+        return state.status === 'absent' ? state : { ...state, status: 'closing' };
+      case 'BucketReopened':
+        return state.status === 'absent' ? state : { ...state, status: 'open' };
+      case 'BucketDeleted':
+        return { status: 'absent' };
+      default:
+        return unreachable(event);
+    }
+  },
+};

@@ -1,0 +1,59 @@
+// Owns what every use case is given, and the two waits that make reads strong: for the log's tail before a read, and
+// for one's own event after a write.
+
+import type { Rejection } from '#core/kernel/decider.ts';
+import type { Random } from '#core/kernel/random.ts';
+import type { Actor, Appended, EventLog } from '#core/log/event-log.ts';
+import type { AccountsById } from '#projections/accounts-by-id/accounts-by-id.query.ts';
+import type { BucketsByName } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import type { ObjectsByKey } from '#projections/objects-by-key/objects-by-key.query.ts';
+import type { ProjectionRunner } from '#projections/store/projection.ts';
+import type { UploadsByBucket } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import type { BlobStream } from '#storage-nodes/stream/blob-stream.ts';
+import type { Caller } from './cloud.ts';
+
+export interface ServiceContext {
+  readonly log: EventLog;
+  readonly runner: ProjectionRunner;
+  readonly objects: ObjectsByKey;
+  readonly buckets: BucketsByName;
+  readonly uploads: UploadsByBucket;
+  readonly accounts: AccountsById;
+  readonly blobs: BlobStream;
+  readonly random: Random;
+  /**
+   * Resolves when the read models have what was acknowledged anywhere before the call; undefined when they already
+   * do. Where this process is the log's only writer it is always undefined: nothing is acknowledged unapplied.
+   */
+  barrier(): Promise<void> | undefined;
+}
+
+/** The barrier of a process that shares its log with other writers. */
+export function tailBarrier(log: EventLog, runner: ProjectionRunner): () => Promise<void> {
+  return async () => {
+    const behind = runner.whenCaughtUp(await log.tail());
+    if (behind) await behind;
+  };
+}
+
+/** After a write: the answer may be given once the read models show it. */
+export async function untilApplied(context: ServiceContext, appended: Appended): Promise<void> {
+  const behind = context.runner.whenApplied(appended.position);
+  if (behind) await behind;
+}
+
+/** After a lost race: the read models show what won it. */
+export async function untilCaughtUp(context: ServiceContext): Promise<void> {
+  const behind = context.runner.whenCaughtUp(await context.log.tail());
+  if (behind) await behind;
+}
+
+export function actorOf(caller: Caller): Actor {
+  return { user: caller.accountId, project: caller.accountId, requestId: caller.requestId };
+}
+
+export function isRejected<Value, Code extends string>(
+  outcome: Value | Rejection<Code>,
+): outcome is Rejection<Code> {
+  return typeof outcome === 'object' && outcome !== null && 'rejected' in outcome;
+}

@@ -1,0 +1,241 @@
+// Owns the use cases of multipart uploads. The commit of a completed upload is the event of the object, guarded by
+// the upload's revision: an upload that was aborted meanwhile cannot become an object, nor a part be lost from one.
+
+import { bucketStream } from '#core/buckets/buckets.events.ts';
+import { assert } from '#core/kernel/assert.ts';
+import type { Rejection } from '#core/kernel/decider.ts';
+import { newId } from '#core/kernel/ids.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { Segment } from '#core/objects/objects.events.ts';
+import { objectStream } from '#core/objects/objects.events.ts';
+import {
+  partDecider,
+  type UploadCommand,
+  type UploadState,
+  uploadDecider,
+} from '#core/objects/uploads.decider.ts';
+import {
+  parts as partLifecycle,
+  partStream,
+  uploads as uploadLifecycle,
+  uploadStream,
+} from '#core/objects/uploads.events.ts';
+import { runCommand, type View } from '#core/runtime/run-command.ts';
+import type { StoredPart, StoredUpload } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import type { BucketAccessCheck } from './buckets.service.ts';
+import type {
+  Caller,
+  CompleteUploadRequest,
+  ObjectRejection,
+  PutPartRequest,
+  UploadRejection,
+  Uploads,
+} from './cloud.ts';
+import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { describeOrDiscard, nameOrDiscard, type ObjectWriter, refusalBeforeBody } from './objects.service.ts';
+
+export function createUploads(
+  context: ServiceContext,
+  buckets: BucketAccessCheck,
+  objects: ObjectWriter,
+): Uploads {
+  /** The upload, as long as it is active and the caller may use it. */
+  const find = (
+    caller: Caller,
+    bucket: string,
+    uploadId: string,
+  ): StoredUpload | Rejection<'access-denied' | 'no-such-bucket' | 'no-such-upload'> => {
+    const found = buckets.find(caller, bucket);
+    if (isRejected(found)) return found;
+    return context.uploads.get(bucket, uploadId) ?? { rejected: 'no-such-upload' };
+  };
+
+  /** Ends an upload that is at the revision that the caller saw; an upload that has moved on is left as it is. */
+  const end = async (caller: Caller, upload: StoredUpload, command: UploadCommand) => {
+    const outcome = await runCommand(context.log, {
+      decider: uploadDecider,
+      lifecycle: uploadLifecycle,
+      stream: uploadStream(upload.bucket, upload.uploadId),
+      command,
+      actor: actorOf(caller),
+      view: () => {
+        const found = find(caller, upload.bucket, upload.uploadId);
+        if (isRejected(found)) return found;
+        return { state: { status: 'active' as const }, expect: upload.revision };
+      },
+      refresh: () => untilCaughtUp(context),
+    });
+    if (outcome && !('rejected' in outcome)) await untilApplied(context, outcome);
+    return outcome;
+  };
+
+  return {
+    async start(caller, request) {
+      await context.barrier();
+      const refused = refusalBeforeBody(context, buckets, caller, request.bucket, request.key, {});
+      if (refused) return refused;
+      const uploadId = newId(context.random);
+      const { bucket, ...described } = request;
+      const upload = { ...described, owner: caller.accountId };
+      const outcome = await runCommand(context.log, {
+        decider: uploadDecider,
+        lifecycle: uploadLifecycle,
+        stream: uploadStream(bucket, uploadId),
+        command: { type: 'StartUpload', upload },
+        actor: actorOf(caller),
+        view: (): View<UploadState> | Rejection<ObjectRejection> => {
+          const found = buckets.find(caller, bucket);
+          if (isRejected(found)) return found;
+          if (found.status === 'closing') return { rejected: 'operation-in-progress' };
+          return {
+            state: uploadDecider.initial,
+            expect: 'none',
+            alsoAt: [{ stream: bucketStream(bucket), revision: found.revision }],
+          };
+        },
+        refresh: async () => {
+          await untilCaughtUp(context);
+          await buckets.settle(caller, bucket);
+        },
+      });
+      if (isRejected(outcome)) return outcome;
+      assert(outcome, 'starting an upload has an event or a rejection');
+      await untilApplied(context, outcome);
+      return { ...upload, bucket, uploadId, startedMs: outcome.timeMs, revision: outcome.revision };
+    },
+
+    async get(caller, bucket, key, uploadId) {
+      const behind = context.barrier();
+      if (behind) await behind;
+      const upload = find(caller, bucket, uploadId);
+      if (isRejected(upload)) return upload;
+      return upload.key === key ? upload : { rejected: 'no-such-upload' };
+    },
+
+    putPart: (caller, request) => putPart(context, find, caller, request),
+
+    parts: (upload, after, limit) => context.uploads.parts(upload.bucket, upload.uploadId, after, limit),
+
+    async list(caller, request) {
+      const behind = context.barrier();
+      if (behind) await behind;
+      const found = buckets.find(caller, request.bucket);
+      if (isRejected(found)) return found;
+      return context.uploads.list(request);
+    },
+
+    async complete(caller, request) {
+      const { upload } = request;
+      const chosen = await chooseParts(context, request);
+      if (isRejected(chosen)) return chosen;
+      const draft = request.describe(chosen);
+      const content = {
+        ...draft,
+        sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
+        segments: chosen.map(segmentOf),
+        owner: upload.owner,
+      };
+      const { bucket, key, uploadId, revision } = upload;
+      const stored = await objects.name<
+        'no-such-upload' | 'invalid-part' | 'access-denied' | 'no-such-bucket'
+      >(
+        caller,
+        bucket,
+        key,
+        { type: 'CompleteObject', content, uploadId, condition: request.condition },
+        () => {
+          const found = find(caller, bucket, uploadId);
+          if (isRejected(found)) return found;
+          // A part that was replaced since it was chosen must not be named: its bytes may be collected.
+          if (!chosen.every((part) => isCurrent(context, upload, part))) return { rejected: 'invalid-part' };
+          return [{ stream: uploadStream(bucket, uploadId), revision }];
+        },
+      );
+      if (isRejected(stored)) return stored;
+      await end(caller, upload, { type: 'CompleteUpload' });
+      return { ...stored, uploadId };
+    },
+
+    async abort(caller, upload) {
+      const outcome = await end(caller, upload, { type: 'AbortUpload' });
+      return isRejected(outcome) ? outcome : undefined;
+    },
+  };
+}
+
+async function putPart(
+  context: ServiceContext,
+  find: (caller: Caller, bucket: string, uploadId: string) => StoredUpload | Rejection<UploadRejection>,
+  caller: Caller,
+  request: PutPartRequest,
+): Promise<StoredPart | Rejection<UploadRejection>> {
+  const { upload, partNumber } = request;
+  const { bucket, uploadId } = upload;
+  const stream = partStream(bucket, uploadId, partNumber);
+  const written = await context.blobs.write({
+    source: request.source,
+    owner: `${objectStream(bucket, upload.key)}\n${stream}`,
+    digests: request.digests,
+  });
+  const { blob, sizeBytes, chunkBytes } = written;
+  const described = describeOrDiscard(context, written, () => request.describe(written));
+  const part = { blob, sizeBytes, chunkBytes, ...described };
+  return nameOrDiscard(context, written, async () => {
+    const outcome = await runCommand(context.log, {
+      decider: partDecider,
+      lifecycle: partLifecycle,
+      stream,
+      command: { type: 'PutPart', part },
+      actor: actorOf(caller),
+      view: () => {
+        const found = find(caller, bucket, uploadId);
+        if (isRejected(found)) return found;
+        const alsoAt = [{ stream: uploadStream(bucket, uploadId), revision: upload.revision }];
+        return { state: partDecider.initial, expect: 'any', alsoAt };
+      },
+      refresh: () => untilCaughtUp(context),
+    });
+    if (isRejected(outcome)) return outcome;
+    if (!outcome) return { rejected: 'no-such-upload' };
+    await untilApplied(context, outcome);
+    return { partNumber, modifiedMs: outcome.timeMs, ...part };
+  });
+}
+
+/** The stored parts that the client named, checked for order, presence, etag and size. */
+async function chooseParts(
+  context: ServiceContext,
+  request: CompleteUploadRequest,
+): Promise<readonly StoredPart[] | Rejection<UploadRejection>> {
+  const { upload, parts } = request;
+  const stored = await context.uploads.parts(upload.bucket, upload.uploadId, 0, limits.s3Parts);
+  const byNumber = new Map(stored.map((part) => [part.partNumber, part]));
+  const chosen: StoredPart[] = [];
+  let last = 0;
+  let sizeBytes = 0;
+  for (const named of parts) {
+    if (named.partNumber <= last) return { rejected: 'invalid-part-order' };
+    last = named.partNumber;
+  }
+  for (const named of parts) {
+    const part = byNumber.get(named.partNumber);
+    if (!part || part.etag !== named.etag) return { rejected: 'invalid-part' };
+    if (named.checksum !== undefined && named.checksum !== part.checksum) return { rejected: 'invalid-part' };
+    sizeBytes += part.sizeBytes;
+    chosen.push(part);
+  }
+  if (chosen.length === 0) return { rejected: 'invalid-part' };
+  if (chosen.slice(0, -1).some((part) => part.sizeBytes < request.minPartBytes)) {
+    return { rejected: 'part-too-small' };
+  }
+  return sizeBytes > request.maxObjectBytes ? { rejected: 'object-too-large' } : chosen;
+}
+
+function isCurrent(context: ServiceContext, upload: StoredUpload, part: StoredPart): boolean {
+  return context.uploads.part(upload.bucket, upload.uploadId, part.partNumber)?.blob === part.blob;
+}
+
+function segmentOf(part: StoredPart): Segment {
+  const { blob, sizeBytes, chunkBytes, partNumber, checksum } = part;
+  return { blob, sizeBytes, chunkBytes, partNumber, ...(checksum !== undefined && { checksum }) };
+}
