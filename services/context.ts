@@ -11,6 +11,7 @@ import type { ProjectionRunner } from '#projections/store/projection.ts';
 import type { UploadsByBucket } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
 import type { BlobStream } from '#storage-nodes/stream/blob-stream.ts';
 import type { Caller } from './cloud.ts';
+import type { WritesInFlight } from './writes-in-flight.ts';
 
 export interface ServiceContext {
   readonly log: EventLog;
@@ -20,6 +21,7 @@ export interface ServiceContext {
   readonly uploads: UploadsByBucket;
   readonly accounts: AccountsById;
   readonly blobs: BlobStream;
+  readonly writes: WritesInFlight;
   readonly random: Random;
   /**
    * Resolves when the read models have what was acknowledged anywhere before the call; undefined when they already

@@ -92,6 +92,10 @@ export function createObjects(context: ServiceContext, buckets: BucketAccessChec
       request.condition,
     );
     if (refused) return refused;
+    return context.writes.track(() => putAllowed(caller, request));
+  };
+
+  const putAllowed = async (caller: Caller, request: PutObjectRequest) => {
     const written = await context.blobs.write({
       source: request.source,
       owner: objectStream(request.bucket, request.key),

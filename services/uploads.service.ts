@@ -112,7 +112,7 @@ export function createUploads(
       return upload.key === key ? upload : { rejected: 'no-such-upload' };
     },
 
-    putPart: (caller, request) => putPart(context, find, caller, request),
+    putPart: (caller, request) => context.writes.track(() => putPart(context, find, caller, request)),
 
     parts: (upload, after, limit) => context.uploads.parts(upload.bucket, upload.uploadId, after, limit),
 

@@ -34,9 +34,16 @@ export const limits = {
   // Identity.
   accessKeysPerAccount: 100,
   accountNameCharacters: 64,
+  openedSecrets: 10_000,
 
   // Read models.
   readModelPendingRows: 20_000,
+
+  // The collector.
+  collectorGraceMs: 10 * 60 * 1_000,
+  collectorIntervalMs: 10 * 60 * 1_000,
+  collectorCandidates: 200_000,
+  collectorSliceChunks: 256,
 
   // HTTP.
   httpHeaderBytes: 64 * KIB,

@@ -22,6 +22,8 @@ export interface StoredAccessKey {
 
 export interface AccountsById {
   get(id: string): StoredAccount | undefined;
+  /** Revision of the account's stream, removed ones too; undefined when there never was one. */
+  revision(id: string): number | undefined;
   byName(name: string): StoredAccount | undefined;
   accessKey(accessKeyId: string): StoredAccessKey | undefined;
   all(): Promise<readonly StoredAccount[]>;

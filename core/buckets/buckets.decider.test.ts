@@ -1,0 +1,50 @@
+// Owns the specification of a bucket's life.
+
+import test from 'ava';
+import { deciderSpec } from '#tests/support/decider-spec.ts';
+import { bucketDecider } from './buckets.decider.ts';
+import type { BucketEvent } from './buckets.events.ts';
+
+const created: BucketEvent = { type: 'BucketCreated', data: { owner: 'ada', region: 'us-east-1' } };
+const closed: BucketEvent = { type: 'BucketClosed', data: {} };
+const reopened: BucketEvent = { type: 'BucketReopened', data: {} };
+const deleted: BucketEvent = { type: 'BucketDeleted', data: {} };
+const createAs = (owner: string) => ({ type: 'CreateBucket', owner, region: 'us-east-1' }) as const;
+
+test('a name that nobody has becomes a bucket', (t) => {
+  deciderSpec(t, bucketDecider).given().when(createAs('ada')).then([created]);
+});
+
+test('a bucket that exists is refused, with another answer to its owner than to others', (t) => {
+  const spec = deciderSpec(t, bucketDecider).given(created);
+  spec.when(createAs('ada')).then({ rejected: 'bucket-owned-by-caller' });
+  spec.when(createAs('bob')).then({ rejected: 'bucket-exists' });
+});
+
+test('a deleted bucket may be created again, by anybody', (t) => {
+  deciderSpec(t, bucketDecider)
+    .given(created, closed, deleted)
+    .when(createAs('bob'))
+    .then([{ type: 'BucketCreated', data: { owner: 'bob', region: 'us-east-1' } }]);
+});
+
+test('a bucket is deleted only after it was closed', (t) => {
+  const { given } = deciderSpec(t, bucketDecider);
+  given(created).when({ type: 'DeleteBucket' }).then({ rejected: 'operation-in-progress' });
+  given(created).when({ type: 'CloseBucket' }).then([closed]);
+  given(created, closed).when({ type: 'DeleteBucket' }).then([deleted]);
+  given(created, closed, reopened).when({ type: 'DeleteBucket' }).then({ rejected: 'operation-in-progress' });
+});
+
+test('a bucket closes once, and not at all when there is none', (t) => {
+  const { given } = deciderSpec(t, bucketDecider);
+  given(created, closed).when({ type: 'CloseBucket' }).then({ rejected: 'operation-in-progress' });
+  given().when({ type: 'CloseBucket' }).then({ rejected: 'no-such-bucket' });
+});
+
+test('a closing bucket can be opened again, and opening an open one changes nothing', (t) => {
+  const { given } = deciderSpec(t, bucketDecider);
+  given(created, closed).when({ type: 'ReopenBucket' }).then([reopened]);
+  given(created).when({ type: 'ReopenBucket' }).then([]);
+  given(created, closed).when(createAs('ada')).then({ rejected: 'operation-in-progress' });
+});
