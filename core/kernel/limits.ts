@@ -38,6 +38,12 @@ export const limits = {
 
   // Read models.
   readModelPendingRows: 20_000,
+  readModelPendingBytes: 32 * MIB,
+  readModelFlushEveryMs: 5_000,
+  readModelRetryMs: 1_000,
+  readModelScanBytes: 1 * MIB,
+  /** Left free on the device: an engine whose write fails for want of space takes no more until it is reopened. */
+  readModelReserveBytes: 32 * MIB,
 
   // The collector.
   collectorGraceMs: 10 * 60 * 1_000,
@@ -45,12 +51,18 @@ export const limits = {
   collectorCandidates: 200_000,
   collectorSliceChunks: 256,
 
+  // The control socket.
+  controlBodyBytes: 64 * KIB,
+
   // HTTP.
   httpHeaderBytes: 64 * KIB,
   httpHeadersTimeoutMs: 60_000,
   httpIdleTimeoutMs: 75_000,
   httpBodyIdleTimeoutMs: 120_000,
   httpConnections: 10_000,
+  httpHeaders: 1_000,
+  /** What is taken off the wire of a body that nobody wants, so that the answer reaches a client that still sends. */
+  httpDrainBytes: 16 * MIB,
   shutdownGraceMs: 30_000,
 
   // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object key names").
@@ -67,4 +79,8 @@ export const limits = {
   s3BucketsPerAccount: 10_000,
   s3ClockSkewMs: 15 * 60 * 1_000,
   s3PresignSecondsMax: 7 * 24 * 60 * 60,
+  s3SigningKeys: 4_096,
+  s3ChunkBytesMin: 8 * KIB,
+  s3ChunkHeaderBytes: 256,
+  s3TrailerBytes: 4 * KIB,
 } as const;
