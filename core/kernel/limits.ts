@@ -15,6 +15,20 @@ export const limits = {
   logBatchBytes: 8 * MIB,
   logAppendsWaiting: 100_000,
   followBatchEvents: 4_096,
+  /** Type, user, project and ids of an event, each. */
+  eventTextBytes: 1 * KIB,
+  logWaitingBytes: 64 * MIB,
+  logFirstSegmentBytes: 4 * MIB,
+  /** Latest events kept in memory for followers. */
+  logRecentBytes: 16 * MIB,
+  logReadBytes: 1 * MIB,
+  logCacheBytes: 4 * MIB,
+  logOpenFiles: 32,
+  /** Index tables that wait to be written. */
+  logTablesWaiting: 3,
+  /** As many index files of one size are merged into one of the next. */
+  logIndexFanIn: 8,
+  logPollMs: 100,
 
   // Chunks. A chunk is the unit of placement, a block the unit of checksum.
   chunkBytes: 1 * MIB,

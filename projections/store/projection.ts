@@ -23,7 +23,7 @@ export interface RowRange {
 }
 
 export interface RowCursor {
-  /** Up to `limit` rows more, fewer only at the end of the range. */
+  /** One row or more, up to `limit` (fewer where rows are large); none only at the end of the range. */
   next(limit: number): Promise<readonly Row[]>;
   /** Goes forward to the first key not below `key`, without reading what lies between. */
   seek(key: string): void;

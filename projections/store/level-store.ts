@@ -1,0 +1,161 @@
+// Owns the durable read store: all tables in one LevelDB, told apart by a prefix, so that one atomic, synced batch
+// carries the rows and checkpoints of all of them. Only the last unsynced batch can be torn by a crash, and then
+// rows and checkpoints are both as they were before it.
+
+import { statfs } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import { Level } from 'level';
+import { assert } from '#core/kernel/assert.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { KIB, limits, MIB } from '#core/kernel/limits.ts';
+import { compareKeys, endOfPrefix } from './key-order.ts';
+import type { Row, RowCursor, RowRange } from './projection.ts';
+import type { Checkpoint, ReadStore, TableWrite } from './read-store.ts';
+
+type Database = Level<string, Uint8Array>;
+
+const CACHE_BYTES = 32 * MIB;
+const WRITE_BUFFER_BYTES = 8 * MIB;
+const BLOCK_BYTES = 8 * KIB;
+/** A batch is encoded in slices, so that requests are served in between. */
+const ENCODE_SLICE_ROWS = 512;
+
+const rowPrefix = (table: string): string => `${table}/`;
+// Lies below every table: their names begin with a letter.
+const checkpointKey = (table: string): string => `!${table}`;
+
+/**
+ * @param directory made if it is not there.
+ * @throws Fault `locked` when another process has it, `corruption` when the engine refuses the files (which may be
+ * removed: read models are rebuilt from the log).
+ */
+export async function openLevelStore(directory: string): Promise<ReadStore> {
+  const database: Database = new Level<string, Uint8Array>(directory, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'buffer',
+    cacheSize: CACHE_BYTES,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+    blockSize: BLOCK_BYTES,
+  });
+  try {
+    await database.open();
+  } catch (cause) {
+    throw openFault(directory, cause);
+  }
+  return new LevelStore(database, directory);
+}
+
+function openFault(directory: string, error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'LEVEL_LOCKED') {
+    return new Fault('locked', `another process has the read models in ${directory}`, { cause });
+  }
+  if (code === 'LEVEL_CORRUPTION') {
+    const message = `the read models in ${directory} are damaged; remove them and they are rebuilt`;
+    return new Fault('corruption', message, { cause });
+  }
+  return error;
+}
+
+class LevelStore implements ReadStore {
+  readonly #database: Database;
+  readonly #directory: string;
+  #writing = false;
+
+  constructor(database: Database, directory: string) {
+    this.#database = database;
+    this.#directory = directory;
+  }
+
+  get(table: string, key: string): Uint8Array | undefined {
+    return this.#database.getSync(rowPrefix(table) + key);
+  }
+
+  scan(table: string, range: RowRange): RowCursor {
+    return new LevelCursor(this.#database, rowPrefix(table), range);
+  }
+
+  checkpoint(table: string): Checkpoint | undefined {
+    const value = this.#database.getSync(checkpointKey(table));
+    return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as Checkpoint);
+  }
+
+  async write(writes: readonly TableWrite[]): Promise<void> {
+    assert(!this.#writing, 'one write at a time');
+    this.#writing = true;
+    try {
+      await this.#refuseWhenFull();
+      const batch = this.#database.batch();
+      let encoded = 0;
+      for (const { table, checkpoint, rows } of writes) {
+        const prefix = rowPrefix(table);
+        for (const { key, value } of rows) {
+          if (value === undefined) batch.del(prefix + key);
+          else batch.put(prefix + key, value);
+          if (++encoded % ENCODE_SLICE_ROWS === 0) await setImmediate();
+        }
+        batch.put(checkpointKey(table), Buffer.from(JSON.stringify(checkpoint)));
+      }
+      await batch.write({ sync: true });
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async wipe(table: string): Promise<void> {
+    // The checkpoint first: a wipe that a crash cut short is then taken up again.
+    await this.#database.del(checkpointKey(table), { sync: true });
+    const prefix = rowPrefix(table);
+    await this.#database.clear({ gte: prefix, lt: endOfPrefix(prefix) as string });
+  }
+
+  async close(): Promise<void> {
+    await this.#database.close();
+  }
+
+  async #refuseWhenFull(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#directory);
+    if (bavail * bsize < limits.readModelReserveBytes) {
+      throw new Fault('no-space', `too little space is left for the read models in ${this.#directory}`);
+    }
+  }
+}
+
+class LevelCursor implements RowCursor {
+  readonly #iterator: ReturnType<Database['iterator']>;
+  readonly #prefix: string;
+  /** No key at or below it is of interest: the engine takes a target outside the range for its end. */
+  #floor: string;
+
+  constructor(database: Database, prefix: string, range: RowRange) {
+    this.#prefix = prefix;
+    this.#floor = range.gte;
+    this.#iterator = database.iterator({
+      gte: prefix + range.gte,
+      lt: range.lt === undefined ? (endOfPrefix(prefix) as string) : prefix + range.lt,
+      highWaterMarkBytes: limits.readModelScanBytes,
+    } as Parameters<Database['iterator']>[0]);
+  }
+
+  async next(limit: number): Promise<readonly Row[]> {
+    const entries = await this.#iterator.nextv(limit);
+    const rows = new Array<Row>(entries.length);
+    for (let at = 0; at < entries.length; at++) {
+      const [key, value] = entries[at] as [string, Uint8Array];
+      rows[at] = { key: key.slice(this.#prefix.length), value };
+    }
+    this.#floor = rows.at(-1)?.key ?? this.#floor;
+    return rows;
+  }
+
+  seek(key: string): void {
+    if (compareKeys(key, this.#floor) <= 0) return;
+    this.#floor = key;
+    this.#iterator.seek(this.#prefix + key);
+  }
+
+  close(): Promise<void> {
+    return this.#iterator.close();
+  }
+}

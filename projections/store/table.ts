@@ -1,0 +1,55 @@
+// Owns one projection's table as the runner keeps it: pending rows over stored rows, and where it resumed.
+
+import type { Cursor, RecordedEvent } from '#core/log/event-log.ts';
+import { MergedCursor } from './merged-cursor.ts';
+import { Overlay } from './overlay.ts';
+import type { Projection, RowCursor, RowRange, RowWriter } from './projection.ts';
+import type { ReadStore, TableWrite } from './read-store.ts';
+
+export class Table implements RowWriter {
+  readonly projection: Projection;
+  readonly overlay = new Overlay();
+  readonly resumeAt: Cursor;
+  readonly #store: ReadStore;
+  readonly #name: string;
+
+  constructor(projection: Projection, store: ReadStore, resumeAt: Cursor) {
+    this.projection = projection;
+    this.resumeAt = resumeAt;
+    this.#store = store;
+    this.#name = projection.name;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const pending = this.overlay.get(key);
+    return pending === undefined ? this.#store.get(this.#name, key) : pending.value;
+  }
+
+  scan(range: RowRange): RowCursor {
+    const pending = this.overlay.sorted().map((rows) => rows.cursor(range.gte, range.lt));
+    return new MergedCursor(pending, this.#store.scan(this.#name, range));
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.overlay.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.overlay.set(key, undefined);
+  }
+
+  /** The tables share one cursor; an event that this one had before the restart is not applied again. */
+  apply(event: RecordedEvent): void {
+    const { partition, offset } = event.position;
+    if (offset >= (this.resumeAt[partition] ?? 0)) this.projection.apply(event, this);
+  }
+
+  /** Hands the pending rows over to be written, with the checkpoint that they bring about. */
+  freeze(applied: Cursor): TableWrite {
+    const { name, version } = this.projection;
+    const partitions = Math.max(applied.length, this.resumeAt.length);
+    const at = (partition: number) => Math.max(applied[partition] ?? 0, this.resumeAt[partition] ?? 0);
+    const cursor = Array.from({ length: partitions }, (_, partition) => at(partition));
+    return { table: name, checkpoint: { version, cursor }, rows: this.overlay.freeze() };
+  }
+}
