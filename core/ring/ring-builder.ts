@@ -89,6 +89,8 @@ class Build {
   readonly #minMoveIntervalMs: number;
   /** Replicas were lost with their device. Replace those first; the next rebalance may move live ones. */
   #replacing = false;
+  /** What is too much now, in all: moving more would be churn. What remains is left for the next rebalance. */
+  #levelMovesLeft: number;
 
   constructor(
     request: RebalanceRequest,
@@ -106,6 +108,8 @@ class Build {
     this.#present = new Set(request.devices.map((device) => device.id));
     this.#nowMs = request.nowMs;
     this.#minMoveIntervalMs = shape.minMoveIntervalMs;
+    const excess = plan.leaves.map((leaf) => Math.max(0, this.work.excess(leaf)));
+    this.#levelMovesLeft = excess.reduce((sum, each) => sum + each, 0);
   }
 
   run(): void {
@@ -171,27 +175,33 @@ class Build {
     if (!this.#mayMove(partition, slot)) return 0;
     this.work.set(slot, NO_DEVICE);
     this.work.set(slot, this.work.choose(partition)?.device.id ?? crowded.device.id);
+    this.#levelMovesLeft--;
     return 1;
   }
 
-  /** Moves a replica from a device that has too much to one that has too little. */
+  /** Moves the replica whose device has most too much to one that is owed some. */
   #level(partition: number, round: number): number {
+    const { rows } = this.work;
     const start = partition * this.#replicas;
-    let changes = 0;
-    for (let slot = start; slot < start + this.#replicas; slot++) {
-      const from = this.work.leaf(this.work.rows[slot] as number);
-      if (!from) continue;
-      const excess = this.work.excess(from);
-      if (excess <= (round === 0 ? 1 - WHOLE : WHOLE) || !this.#mayMove(partition, slot)) continue;
-      this.work.set(slot, NO_DEVICE);
-      const to = this.work.choose(partition) ?? from;
-      const gain = excess - this.work.excess(to);
-      // Less than a whole replica on either side is rounding; moving it would only move the rounding.
-      const worthwhile = gain > 1 + WHOLE && (excess >= 1 - WHOLE || this.work.excess(to) <= WHOLE - 1);
-      this.work.set(slot, (worthwhile ? to : from).device.id);
-      if (worthwhile) changes++;
+    let slot = -1;
+    let most = TOLERANCE;
+    for (let candidate = start; candidate < start + this.#replicas; candidate++) {
+      const leaf = this.work.leaf(rows[candidate] as number);
+      const excess = leaf ? this.work.excess(leaf) : 0;
+      if (excess <= most || !this.#mayMove(partition, candidate)) continue;
+      slot = candidate;
+      most = excess;
     }
-    return changes;
+    if (slot < 0) return 0;
+    const live = rows[slot] === this.#before[slot];
+    const from = rows[slot] as number;
+    if (live && this.#levelMovesLeft <= 0) return 0;
+    this.work.set(slot, NO_DEVICE);
+    const to = this.work.choose(partition);
+    const moves = to && to.device.id !== from && isWorthwhile(most, -this.work.excess(to), round);
+    this.work.set(slot, moves ? to.device.id : from);
+    if (moves && live) this.#levelMovesLeft--;
+    return moves ? 1 : 0;
   }
 
   /** What is moving anyway may be sent elsewhere; a live replica moves only while its sisters stand still. */
@@ -212,8 +222,19 @@ class Build {
   }
 }
 
-/** Tolerance for sums of fractions. */
-const WHOLE = 1e-6;
+/**
+ * Less than a whole replica on both sides is rounding: moving it would only move the rounding. The first round serves
+ * whole with whole, so that the rest has least to do.
+ */
+function isWorthwhile(excess: number, owed: number, round: number): boolean {
+  const tooMuch = excess >= 1 - TOLERANCE;
+  const tooLittle = owed >= 1 - TOLERANCE;
+  if (round === 0) return tooMuch && tooLittle;
+  return owed > TOLERANCE && (tooMuch || tooLittle) && excess + owed > 1 + TOLERANCE;
+}
+
+/** Sums of fractions that should be equal differ by less. */
+const TOLERANCE = 1e-6;
 
 function shuffled(count: number, seed: number): number[] {
   const random = seededRandom(seed);
