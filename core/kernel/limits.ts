@@ -40,6 +40,15 @@ export const limits = {
   // The streaming path.
   streamBudgetBytes: 128 * MIB,
   streamChunksInFlight: 4,
+  /** Bodies up to this length, and last pieces of longer ones, get a buffer of exactly their size. */
+  streamSmallBytes: 64 * KIB,
+  /** What a source may still push after it was paused: the rest of what it had in hand. */
+  streamSpillBytes: 4 * MIB,
+  /** Chunks read ahead of the one that the receiver takes. */
+  streamReadAhead: 2,
+  streamDeletesInFlight: 8,
+  /** Buffers that nobody needed for so long are given back to the system. */
+  streamBufferIdleMs: 30_000,
   digestWorkers: 2,
 
   // Commands.
@@ -67,6 +76,12 @@ export const limits = {
 
   // The control socket.
   controlBodyBytes: 64 * KIB,
+
+  // The other daemons of the storage nodes.
+  auditIntervalMs: 60 * 60 * 1_000,
+  repairIntervalMs: 10 * 60 * 1_000,
+  compactIntervalMs: 60 * 1_000,
+  compactSegmentsPerPass: 4,
 
   // HTTP.
   httpHeaderBytes: 64 * KIB,
