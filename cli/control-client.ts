@@ -1,0 +1,138 @@
+// Owns the client side of the control socket: Operations that the running program carries out.
+
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
+import type { Rejection } from '#core/kernel/decider.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import type {
+  AccountAdminRejection,
+  AddAccountOptions,
+  ListedAccount,
+  NewAccessKey,
+  NewAccount,
+} from '#services/account-admin.ts';
+import { controlSocketOf, type FaultBody, faultOf, type Line, withSocketPath } from './control-protocol.ts';
+import type {
+  Operations,
+  ReadableEvent,
+  ReplayReport,
+  ReportProgress,
+  TailRequest,
+  VerifyReport,
+} from './operations.ts';
+
+/** Undefined where no program is running on this data directory. */
+export async function connectControl(dataDirectory: string): Promise<Operations | undefined> {
+  const client = new ControlClient(controlSocketOf(dataDirectory));
+  return (await client.isRunning()) ? client : undefined;
+}
+
+class ControlClient implements Operations {
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  async isRunning(): Promise<boolean> {
+    try {
+      const response = await this.#send('GET', '/users');
+      response.resume();
+      return true;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return false;
+      throw error;
+    }
+  }
+
+  addAccount(name: string, options: AddAccountOptions = {}) {
+    return this.#call<NewAccount | Rejection<AccountAdminRejection>>('POST', '/users', { name, ...options });
+  }
+
+  listAccounts() {
+    return this.#call<readonly ListedAccount[]>('GET', '/users');
+  }
+
+  removeAccount(name: string) {
+    return this.#call<undefined | Rejection<AccountAdminRejection>>(
+      'DELETE',
+      `/users/${encodeURIComponent(name)}`,
+    );
+  }
+
+  createKey(name: string) {
+    return this.#call<NewAccessKey | Rejection<AccountAdminRejection>>(
+      'POST',
+      `/users/${encodeURIComponent(name)}/keys`,
+    );
+  }
+
+  revokeKey(accessKeyId: string) {
+    return this.#call<undefined | Rejection<AccountAdminRejection>>(
+      'DELETE',
+      `/keys/${encodeURIComponent(accessKeyId)}`,
+    );
+  }
+
+  replay(projection: string, report: ReportProgress) {
+    return this.#work<ReplayReport | Rejection<'no-such-projection'>>(
+      `/replay/${encodeURIComponent(projection)}`,
+      report,
+    );
+  }
+
+  verifyLog(report: ReportProgress) {
+    return this.#work<VerifyReport>('/log/verify', report);
+  }
+
+  async *tailLog(request: TailRequest, signal: AbortSignal): AsyncIterable<readonly ReadableEvent[]> {
+    const query = new URLSearchParams({ follow: String(request.follow) });
+    for (const category of request.categories) query.append('category', category);
+    const response = await this.#send('GET', `/log?${query}`);
+    signal.addEventListener('abort', () => response.destroy(), { once: true });
+    try {
+      for await (const line of linesOf(response)) yield [JSON.parse(line)];
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** An answer in lines: reports progress until the result comes. */
+  async #work<Result>(path: string, report: ReportProgress): Promise<Result> {
+    for await (const text of linesOf(await this.#send('POST', path))) {
+      const line: Line<Result> = JSON.parse(text);
+      if ('progress' in line) report(line.progress);
+      else if ('result' in line) return line.result;
+      else if ('rejected' in line) return line as Result;
+      else throw faultOf(line);
+    }
+    throw new Fault('closed', 'the running program went away before it was done');
+  }
+
+  async #call<Result>(method: string, path: string, body?: object): Promise<Result> {
+    const response = await this.#send(method, path, body);
+    const parts: Uint8Array[] = [];
+    for await (const part of response) parts.push(part);
+    const text = Buffer.concat(parts).toString('utf8');
+    if (response.statusCode === 204) return undefined as Result;
+    const value = JSON.parse(text);
+    if (response.statusCode === 200 || response.statusCode === 409) return value;
+    if (response.statusCode === 500) throw faultOf(value as FaultBody);
+    throw new Fault('closed', `the running program answered ${response.statusCode}: ${text}`);
+  }
+
+  #send(method: string, path: string, body?: object): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      withSocketPath(this.#socket, (socketPath) => {
+        const request = httpRequest({ socketPath, method, path }, resolve);
+        request.once('error', reject);
+        request.end(body && JSON.stringify(body));
+      });
+    });
+  }
+}
+
+function linesOf(response: IncomingMessage): AsyncIterable<string> {
+  return createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
+}

@@ -1,0 +1,45 @@
+// Owns how a command says no: one sentence on stderr and the exit code 1. A stack is for bugs alone.
+
+import { Bug } from '#core/kernel/assert.ts';
+import type { Rejection } from '#core/kernel/decider.ts';
+import { isFault } from '#core/kernel/errors.ts';
+import type { AccountAdminRejection } from '#services/account-admin.ts';
+
+/** What a command gives up with, already worded for the person who typed it. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+}
+
+type OperationRejection = AccountAdminRejection | 'no-such-projection';
+
+const SENTENCES: Readonly<Record<OperationRejection, (subject: string) => string>> = {
+  'account-exists': (name) => `There is already a user ${name}.`,
+  'no-such-account': (name) => `There is no user ${name}.`,
+  'no-such-key': (key) => `There is no access key ${key}.`,
+  'too-many-keys': (name) => `User ${name} has as many access keys as a user may have; revoke one first.`,
+  'invalid-name': (name) =>
+    `${name} cannot be a user's name: use letters, digits and . _ @ -, a letter or digit first.`,
+  'account-owns-buckets': (name) => `User ${name} still owns buckets; delete them first.`,
+  'last-admin': () => 'That would leave the cloud without an administrator who can call it.',
+  'no-such-projection': (name) => `There is no read model ${name}.`,
+};
+
+/** The value of an outcome. @throws CommandFailed when it was rejected. */
+export function accepted<Value>(
+  outcome: Value,
+  subject: string,
+): Exclude<Value, Rejection<OperationRejection>> {
+  if (typeof outcome === 'object' && outcome !== null && 'rejected' in outcome) {
+    throw new CommandFailed(SENTENCES[outcome.rejected as OperationRejection](subject));
+  }
+  return outcome as Exclude<Value, Rejection<OperationRejection>>;
+}
+
+/** One sentence for a person; for a bug its stack, since only we can do something about it. */
+export function explain(error: unknown): string {
+  if (error instanceof CommandFailed || isFault(error)) return error.message;
+  if (error instanceof Bug) return error.stack ?? error.message;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code === 'string' && error instanceof Error) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

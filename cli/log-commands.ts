@@ -1,0 +1,77 @@
+// Owns `strata log` and `strata replay`: reading the log, proving it, and rebuilding a read model from it.
+
+import type { Command } from 'commander';
+import { families } from '#core/families.ts';
+import { accepted, CommandFailed } from './failure.ts';
+import { withProgressBar } from './progress-bar.ts';
+import { type DataOptions, withOperations } from './with-operations.ts';
+
+interface TailOptions extends DataOptions {
+  readonly follow?: boolean;
+  readonly category?: readonly string[];
+}
+
+export function addLogCommands(program: Command, withData: (command: Command) => Command): void {
+  const log = program.command('log').description('the log: the only truth for state');
+  withData(log.command('verify').description('check every checksum and the hash chain')).action(verifyLog);
+  withData(log.command('tail').description('the events as JSON lines; secrets stay sealed'))
+    .option('-f, --follow', 'go on with what is appended from now on')
+    .option('--category <family...>', `only these families: ${Object.keys(families).join(', ')}`)
+    .action(tailLog);
+  withData(
+    program
+      .command('replay <projection>')
+      .description('rebuild a read model and compare it with the running one'),
+  ).action(replay);
+}
+
+async function verifyLog(options: DataOptions): Promise<void> {
+  await withOperations(options, async (operations) => {
+    const found = await withProgressBar('verify', (report) => operations.verifyLog(report));
+    process.stdout.write(
+      `The log is whole: ${found.events} events, ${found.bytes} bytes, ${found.files} files.\n`,
+    );
+  });
+}
+
+async function tailLog(options: TailOptions): Promise<void> {
+  const categories = options.category ?? [];
+  for (const category of categories) {
+    if (!Object.hasOwn(families, category)) throw new CommandFailed(`There is no family ${category}.`);
+  }
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  // Whoever reads us may have had enough, as `head` has.
+  process.stdout.once('error', stop);
+  const request = { follow: options.follow ?? false, categories };
+  await withOperations(options, async (operations) => {
+    for await (const events of operations.tailLog(request, stopped.signal)) {
+      const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
+      if (!process.stdout.write(lines)) await drained(stopped.signal);
+      if (stopped.signal.aborted) return;
+    }
+  });
+}
+
+function drained(stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      process.stdout.off('drain', done);
+      stopped.removeEventListener('abort', done);
+      resolve();
+    };
+    process.stdout.once('drain', done);
+    stopped.addEventListener('abort', done);
+  });
+}
+
+async function replay(projection: string, options: DataOptions): Promise<void> {
+  await withOperations(options, async (operations) => {
+    const outcome = await withProgressBar('replay', (report) => operations.replay(projection, report));
+    const { events, rows, equal } = accepted(outcome, projection);
+    const verdict = equal ? 'equals the running one byte for byte' : 'DIFFERS from the running one';
+    process.stdout.write(`${projection}: rebuilt from ${events} events, ${rows} rows; it ${verdict}.\n`);
+    if (!equal) process.exitCode = 1;
+  });
+}
