@@ -30,6 +30,19 @@ export const limits = {
   logIndexFanIn: 8,
   logPollMs: 100,
 
+  // The ring. Device ids are never reused, so their number counts the removed ones too.
+  ringPartitionPower: 18,
+  ringReplicas: 7,
+  ringDevices: 4_096,
+  ringNameBytes: 255,
+  ringTableBytes: 4 * MIB - 4 * KIB,
+
+  // The quorum client and the repair of chunks.
+  chunkRepairsWaiting: 1_024,
+  chunkRepairsInFlight: 4,
+  deviceFailuresInARow: 3,
+  deviceAsideMs: 10_000,
+
   // Chunks. A chunk is the unit of placement, a block the unit of checksum.
   chunkBytes: 1 * MIB,
   blockBytes: 64 * KIB,

@@ -1,0 +1,55 @@
+// Owns the arithmetic of a read: which bytes of which chunks make up a range of several extents in a row.
+
+import { assert } from '#core/kernel/assert.ts';
+import { type ChunkId, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
+import type { BlobExtent } from './blob-stream.ts';
+
+export interface ChunkPiece {
+  readonly id: ChunkId;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The pieces one after another: a body of terabytes has too many for a list. */
+export class ChunkPieces {
+  readonly #extents: readonly BlobExtent[];
+  #extent = 0;
+  /** In the current extent. */
+  #offset: number;
+  #leftBytes: number;
+
+  constructor(extents: readonly BlobExtent[], offset: number, length: number) {
+    assert(offset >= 0 && length >= 0, 'a range does not begin or end before the bytes do');
+    this.#extents = extents;
+    this.#offset = offset;
+    this.#leftBytes = length;
+    this.#skipFinishedExtents();
+  }
+
+  get leftBytes(): number {
+    return this.#leftBytes;
+  }
+
+  /** Undefined after the last piece. */
+  next(): ChunkPiece | undefined {
+    if (this.#leftBytes === 0) return undefined;
+    const extent = this.#extents[this.#extent];
+    assert(extent, 'a range ends where the extents end');
+    const { blob, sizeBytes, chunkBytes } = extent;
+    const index = Math.floor(this.#offset / chunkBytes);
+    const offset = this.#offset - index * chunkBytes;
+    const length = Math.min(chunkBytes - offset, sizeBytes - this.#offset, this.#leftBytes);
+    this.#offset += length;
+    this.#leftBytes -= length;
+    this.#skipFinishedExtents();
+    return { id: chunkIdOf(blob, index), offset, length };
+  }
+
+  #skipFinishedExtents(): void {
+    let extent = this.#extents[this.#extent];
+    while (extent !== undefined && this.#offset >= extent.sizeBytes) {
+      this.#offset -= extent.sizeBytes;
+      extent = this.#extents[++this.#extent];
+    }
+  }
+}
