@@ -35,6 +35,7 @@ const LAYERS: readonly { files: RegExp; may: readonly RegExp[]; typesOf?: readon
   { files: /^core\/(log|ring)\//, may: [KERNEL, /^core\/log\/[a-z-]+\.ts$/] },
   { files: /^core\/runtime\//, may: [/^core\//] },
   { files: /^core\/families\.ts$/, may: [EVENT_TABLES] },
+  { files: /^core\/devices\//, may: [KERNEL, /^core\/ring\//] },
   { files: /^core\/[a-z-]+\//, may: [KERNEL] },
   { files: /^storage-nodes\//, may: [/^core\//, /^storage-nodes\//] },
   { files: /^projections\//, may: [KERNEL, /^core\/log\//, EVENT_TABLES, /^projections\//] },

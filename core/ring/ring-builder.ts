@@ -113,8 +113,13 @@ class Build {
   }
 
   run(): void {
-    this.#vacateRemoved();
-    this.#fillVacant();
+    if (this.#before.every((id) => id === NO_DEVICE)) {
+      this.work.scaleShares(-1);
+      this.#fillVacant(1 / this.order.length);
+    } else {
+      this.#vacateRemoved();
+      this.#fillVacant(0);
+    }
     for (let round = 0; round < ROUNDS_MAX; round++) {
       let changes = 0;
       for (const partition of this.order) {
@@ -140,8 +145,9 @@ class Build {
     }
   }
 
-  #fillVacant(): void {
+  #fillVacant(growth: number): void {
     for (const partition of this.order) {
+      if (growth > 0) this.work.scaleShares(growth);
       const start = partition * this.#replicas;
       for (let slot = start; slot < start + this.#replicas; slot++) {
         if (this.work.rows[slot] !== NO_DEVICE) continue;

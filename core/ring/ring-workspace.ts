@@ -11,6 +11,7 @@ export class RingWorkspace {
   readonly #replicas: number;
   readonly #seed: number;
   readonly #leafById: (Leaf | undefined)[] = [];
+  readonly #partitions: number;
   /** By tier index: replicas held less the share of the plan. Above 0: too much. */
   readonly #zoneExcess: Float64Array;
   readonly #nodeExcess: Float64Array;
@@ -22,8 +23,8 @@ export class RingWorkspace {
 
   /** @param rows changed in place. */
   constructor(plan: RingPlan, rows: Uint16Array, replicas: number, seed: number) {
-    const partitions = rows.length / replicas;
-    const owed = (shares: Float64Array) => shares.map((perPartition) => -perPartition * partitions);
+    this.#partitions = rows.length / replicas;
+    const owed = (shares: Float64Array) => shares.map((perPartition) => -perPartition * this.#partitions);
     this.rows = rows;
     this.#plan = plan;
     this.#replicas = replicas;
@@ -50,6 +51,22 @@ export class RingWorkspace {
     this.#account(this.rows[slot] as number, -1);
     this.rows[slot] = deviceId;
     this.#account(deviceId, 1);
+  }
+
+  /**
+   * Counts the shares as if there were no partitions yet (-1), or one more (1 / partitions). An empty ring is filled
+   * with shares that grow with it: else large devices would fill the first partitions among themselves, and the
+   * small ones the last, and each would have few sisters to be rebuilt from.
+   */
+  scaleShares(by: number): void {
+    const scale = (excess: Float64Array, shares: Float64Array) => {
+      for (let i = 0; i < excess.length; i++) {
+        excess[i] = (excess[i] as number) - (shares[i] as number) * this.#partitions * by;
+      }
+    };
+    scale(this.#zoneExcess, this.#plan.zoneShares);
+    scale(this.#nodeExcess, this.#plan.nodeShares);
+    scale(this.#leafExcess, this.#plan.leafShares);
   }
 
   #account(deviceId: number, by: number): void {

@@ -1,0 +1,41 @@
+// Owns the commands on the ring, and the closed union of reasons to refuse them.
+
+export type DevicesCommand =
+  | {
+      readonly type: 'CreateRing';
+      readonly partitionPower: number;
+      readonly replicas: number;
+      /** Of one partition at most one live replica moves within this time. */
+      readonly minMoveIntervalMs: number;
+      /** Any whole 32-bit number; decides ties. */
+      readonly seed: number;
+    }
+  | {
+      /** The device gets the next free id; it holds nothing before the next rebalance. */
+      readonly type: 'AddDevice';
+      readonly node: string;
+      readonly zone: string;
+      /** Relative share of the data, in thousandths. */
+      readonly weightMilli: number;
+    }
+  | { readonly type: 'SetDeviceWeight'; readonly device: number; readonly weightMilli: number }
+  /** The device is gone: its replicas are placed anew, at once, by the next rebalance. */
+  | { readonly type: 'RemoveDevice'; readonly device: number }
+  | { readonly type: 'Rebalance'; readonly nowMs: number };
+
+export type DevicesRejection =
+  | 'ring-exists'
+  | 'ring-absent'
+  /** Partition power, replicas, interval or seed out of range. */
+  | 'ring-shape-invalid'
+  /** The table would not fit into an event. */
+  | 'ring-too-large'
+  | 'device-absent'
+  /** Empty or overlong name of node or zone. */
+  | 'device-invalid'
+  | 'device-limit'
+  /** A node lies in one zone only. */
+  | 'node-in-other-zone'
+  | 'weight-invalid'
+  /** No device has a weight above 0. */
+  | 'no-devices';
