@@ -1,5 +1,5 @@
-// Owns the decisions on the ring. Guarantee: the ring in force is the one in the last RingRebalanced; building it is
-// pure and seeded, so deciding again over the same state and time gives the same bytes.
+// Owns the decisions on the ring. Guarantee: the ring in force is the one in the last RingRebalanced;
+// building it is pure and seeded, so deciding again over the same state and time gives the same bytes.
 
 import type { Decider, Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -75,7 +75,9 @@ function setDeviceWeight(state: DevicesState, command: CommandOf<'SetDeviceWeigh
   return [{ type: 'DeviceWeightSet', data: { device: device.id, weightMilli: command.weightMilli } }];
 }
 
-/** Nothing happens when the devices are those of the ring in force and every replica lies where it should. */
+/**
+ * Nothing happens when the devices are those of the ring in force and every replica lies where it should.
+ */
 function rebalanceRing(state: DevicesState, shape: RingShape, nowMs: number): Outcome {
   const { devices, ring: previous } = state;
   if (!devices.some((device) => device.weight > 0)) return rejected('no-devices');

@@ -1,11 +1,12 @@
-// Owns the way from a chunk's id to its partition. Published with the data: a change would lose every chunk.
+// Owns the way from a chunk's id to its partition. Published with the data: a change would lose every
+// chunk.
 
 /** Odd, near 2^32 divided by the golden ratio: consecutive multiples fall far apart in their high bits. */
 const GOLDEN = 0x9e3779b1;
 
 /**
- * The partition of a chunk: the first 4 bytes of the blob are random already; the chunk's index is mixed in so that
- * the chunks of one blob spread over the partitions.
+ * The partition of a chunk: the first 4 bytes of the blob are random already; the chunk's index is mixed in
+ * so that the chunks of one blob spread over the partitions.
  * @param chunkId 20 bytes: blob, then index (big-endian 32 bit).
  * @param partitionPower 1 to 32.
  */

@@ -1,4 +1,5 @@
-// Owns the proof that a ring's bytes are the ring, that damage is refused, and that chunks spread over partitions.
+// Owns the proof that a ring's bytes are the ring, that damage is refused, and that chunks spread over
+// partitions.
 
 import test from 'ava';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// Owns the look-up side of a ring: immutable, a shift and an index per look-up, no allocation once a partition
-// has been asked for. Guarantee: primaries, then handoffs, name every device exactly once.
+// Owns the look-up side of a ring: immutable, a shift and an index per look-up, no allocation once a
+// partition has been asked for. Guarantee: primaries, then handoffs, name every device exactly once.
 
 import { assert } from '#core/kernel/assert.ts';
 import { mix32 } from './partition.ts';
@@ -59,7 +59,10 @@ export class PlacedRing implements Ring {
     return placed;
   }
 
-  /** First zones without a primary, then nodes without one, then the rest, last the devices that are being drained. */
+  /**
+   * First zones without a primary, then nodes without one, then the rest, last the devices that are being
+   * drained.
+   */
   *handoffs(partition: number): Generator<Device, void, undefined> {
     const primaries = this.primaries(partition);
     const { devices } = this;

@@ -193,7 +193,7 @@ test('the same input gives the same bytes, in whatever order the devices are giv
   );
 });
 
-test('a partition with a replica that moved lets no live replica move before the interval has passed', (t) => {
+test('of a partition with a moved replica no live one moves before the interval has passed', (t) => {
   const draining = (all: readonly Device[], ids: readonly number[]) =>
     all.map((device) => (ids.includes(device.id) ? { ...device, weight: 0 } : device));
   fc.assert(

@@ -1,6 +1,7 @@
-// Owns the rebalance of a ring. Guarantees: the same input gives the same ring, byte for byte; replicas of a partition
-// lie on different devices, and as far apart as there are zones and nodes; of a partition at most one live replica
-// moves within the minimum interval, and none while replicas of a removed device are being replaced.
+// Owns the rebalance of a ring. Guarantees: the same input gives the same ring, byte for byte; replicas of
+// a partition lie on different devices, and as far apart as there are zones and nodes; of a partition at
+// most one live replica moves within the minimum interval, and none while replicas of a removed device are
+// being replaced.
 
 import { assert } from '#core/kernel/assert.ts';
 import { seededRandom } from '#core/kernel/random.ts';
@@ -89,7 +90,9 @@ class Build {
   readonly #minMoveIntervalMs: number;
   /** Replicas were lost with their device. Replace those first; the next rebalance may move live ones. */
   #replacing = false;
-  /** What is too much now, in all: moving more would be churn. What remains is left for the next rebalance. */
+  /**
+   * What is too much now, in all: moving more would be churn. What remains is left for the next rebalance.
+   */
   #levelMovesLeft: number;
 
   constructor(
@@ -210,7 +213,9 @@ class Build {
     return moves ? 1 : 0;
   }
 
-  /** What is moving anyway may be sent elsewhere; a live replica moves only while its sisters stand still. */
+  /**
+   * What is moving anyway may be sent elsewhere; a live replica moves only while its sisters stand still.
+   */
   #mayMove(partition: number, slot: number): boolean {
     if (this.work.rows[slot] !== this.#before[slot]) return true;
     if (this.#replacing || this.#inMotion(partition)) return false;
@@ -229,8 +234,8 @@ class Build {
 }
 
 /**
- * Less than a whole replica on both sides is rounding: moving it would only move the rounding. The first round serves
- * whole with whole, so that the rest has least to do.
+ * Less than a whole replica on both sides is rounding: moving it would only move the rounding. The first
+ * round serves whole with whole, so that the rest has least to do.
  */
 function isWorthwhile(excess: number, owed: number, round: number): boolean {
   const tooMuch = excess >= 1 - TOLERANCE;

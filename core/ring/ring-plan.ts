@@ -1,5 +1,5 @@
-// Owns the plan of a ring: how many replicas each zone, node and device should hold. Guarantee: shares follow the
-// weights as far as spreading over zones, then nodes, then devices, allows; and they add up.
+// Owns the plan of a ring: how many replicas each zone, node and device should hold. Guarantee: shares
+// follow the weights as far as spreading over zones, then nodes, then devices, allows; and they add up.
 
 import type { Device } from './ring.ts';
 
@@ -75,7 +75,9 @@ function tier(name: string, index: number, devices: readonly Device[], children:
   return { name, index, weight, capacity: devices.length, children };
 }
 
-/** In order of name by code unit, so that the plan does not depend on the order in which devices were given. */
+/**
+ * In order of name by code unit, so that the plan does not depend on the order in which devices were given.
+ */
 function grouped(devices: readonly Device[], nameOf: (device: Device) => string): [string, Device[]][] {
   const groups = new Map<string, Device[]>();
   for (const device of [...devices].sort((a, b) => a.id - b.id)) {
@@ -103,7 +105,9 @@ function share(tiers: readonly Tier[], total: number, shares: Float64Array): voi
   });
 }
 
-/** How few and how many of `count` replicas a tier holds when they lie as evenly as the capacities allow. */
+/**
+ * How few and how many of `count` replicas a tier holds when they lie as evenly as the capacities allow.
+ */
 function evenBounds(tiers: readonly Tier[], count: number): { least: number[]; most: number[] } {
   const filled = (level: number) => tiers.reduce((sum, tier) => sum + Math.min(tier.capacity, level), 0);
   let level = 0;
@@ -114,8 +118,8 @@ function evenBounds(tiers: readonly Tier[], count: number): { least: number[]; m
 }
 
 /**
- * In proportion to weight, but within [least, most]. Each round settles, of the tiers beyond their bounds, those on
- * the side with the greater excess; the rest then share what is left.
+ * In proportion to weight, but within [least, most]. Each round settles, of the tiers beyond their bounds,
+ * those on the side with the greater excess; the rest then share what is left.
  */
 function divideByWeight(
   tiers: readonly Tier[],

@@ -1,4 +1,5 @@
-// Owns the bytes of a ring. Guarantee: equal rings are equal bytes, on every machine; damaged bytes are refused.
+// Owns the bytes of a ring. Guarantee: equal rings are equal bytes, on every machine; damaged bytes are
+// refused.
 
 import { crc32 } from '@node-rs/crc32';
 import { Fault } from '#core/kernel/errors.ts';
@@ -16,7 +17,9 @@ export interface RingTable {
   readonly devices: readonly Device[];
   /** Device ids: `replicas` for partition 0, then for partition 1, …; NO_DEVICE where there is none. */
   readonly rows: Uint16Array;
-  /** For each partition when one of its replicas last moved, in seconds since 1970, rounded up; 0: never. */
+  /**
+   * For each partition when one of its replicas last moved, in seconds since 1970, rounded up; 0: never.
+   */
   readonly movedAtSeconds: Uint32Array;
 }
 
@@ -27,9 +30,9 @@ const DEVICE_BYTES = 10;
 const CRC_BYTES = 4;
 
 /**
- * Little-endian: magic u32, format u16, partition power u8, replicas u8, version u32, device count u32; per device
- * id u16, weight in thousandths u32, node and zone each as length u16 and UTF-8; rows u16 each; times u32 each;
- * CRC-32 (IEEE) of all that.
+ * Little-endian: magic u32, format u16, partition power u8, replicas u8, version u32, device count u32; per
+ * device id u16, weight in thousandths u32, node and zone each as length u16 and UTF-8; rows u16 each;
+ * times u32 each; CRC-32 (IEEE) of all that.
  */
 export function encodeRingTable(table: RingTable): Uint8Array {
   const names = table.devices.map(({ node, zone }) => [Buffer.from(node), Buffer.from(zone)] as const);

@@ -1,5 +1,6 @@
-// Owns the changing half of a rebalance: which device holds which replica right now, and who has too much or too
-// little against the plan. The builder decides what moves; this keeps the accounts and finds the place.
+// Owns the changing half of a rebalance: which device holds which replica right now, and who has too much
+// or too little against the plan. The builder decides what moves; this keeps the accounts and finds the
+// place.
 
 import { mix32 } from './partition.ts';
 import type { Leaf, RingPlan, Tier } from './ring-plan.ts';
@@ -54,9 +55,9 @@ export class RingWorkspace {
   }
 
   /**
-   * Counts the shares as if there were no partitions yet (-1), or one more (1 / partitions). An empty ring is filled
-   * with shares that grow with it: else large devices would fill the first partitions among themselves, and the
-   * small ones the last, and each would have few sisters to be rebuilt from.
+   * Counts the shares as if there were no partitions yet (-1), or one more (1 / partitions). An empty ring
+   * is filled with shares that grow with it: else large devices would fill the first partitions among
+   * themselves, and the small ones the last, and each would have few sisters to be rebuilt from.
    */
   scaleShares(by: number): void {
     const scale = (excess: Float64Array, shares: Float64Array) => {
@@ -78,8 +79,8 @@ export class RingWorkspace {
   }
 
   /**
-   * The best device for one more replica of the partition: in the zone, then the node, with fewest replicas of it,
-   * and among those where most is owed. Undefined when every device of the plan has a replica of it.
+   * The best device for one more replica of the partition: in the zone, then the node, with fewest replicas
+   * of it, and among those where most is owed. Undefined when every device of the plan has a replica of it.
    */
   choose(partition: number): Leaf | undefined {
     this.#count(partition);
@@ -98,8 +99,8 @@ export class RingWorkspace {
   }
 
   /**
-   * The device of a replica that lies closer to its sisters than it must (two in a zone where another zone has none,
-   * or the same with nodes); of several, the one with the greatest excess.
+   * The device of a replica that lies closer to its sisters than it must (two in a zone where another zone
+   * has none, or the same with nodes); of several, the one with the greatest excess.
    */
   crowded(partition: number): Leaf | undefined {
     this.#count(partition);

@@ -1,4 +1,5 @@
-// Owns the Ring port: where a partition's replicas live. Immutable; a new plan is a new ring with a higher version.
+// Owns the Ring port: where a partition's replicas live. Immutable; a new plan is a new ring with a higher
+// version.
 
 /** One disk of one storage node. */
 export interface Device {
@@ -16,7 +17,10 @@ export interface Ring {
   /** There are 2^partitionPower partitions. */
   readonly partitionPower: number;
   readonly devices: readonly Device[];
-  /** The devices that hold the partition's replicas, primary first; always `replicas` different ones if there are as many. */
+  /**
+   * The devices that hold the partition's replicas, primary first; always `replicas` different ones if
+   * there are as many.
+   */
   primaries(partition: number): readonly Device[];
   /** The remaining devices in the order in which they stand in, first from other zones. */
   handoffs(partition: number): Iterable<Device>;

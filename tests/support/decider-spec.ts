@@ -1,5 +1,6 @@
-// Owns the given/when/then form of decider tests. Guarantee: the history is folded by the decider's own `evolve`,
-// and what was decided is folded too, so an event that its own fold cannot take fails the test that produced it.
+// Owns the given/when/then form of decider tests. Guarantee: the history is folded by the decider's own
+// `evolve`, and what was decided is folded too, so an event that its own fold cannot take fails the test
+// that produced it.
 
 import type { ExecutionContext } from 'ava';
 import type { Decider, EventFacts, Rejection } from '#core/kernel/decider.ts';
