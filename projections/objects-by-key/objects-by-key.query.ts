@@ -1,6 +1,12 @@
 // Owns the questions "what does this key name?" and "which keys are in this bucket?".
 
 import type { Content } from '#core/objects/objects.events.ts';
+import { foldedPage } from '../store/folded-page.ts';
+import { endOfPrefix, keyAfter } from '../store/key-order.ts';
+import type { RowReader } from '../store/projection.ts';
+import { revisionOf } from '../store/row-value.ts';
+import { listedObject, storedObject } from './object-row.ts';
+import { deletedRowKey, objectRowKey } from './objects-by-key.projection.ts';
 
 export interface StoredObject extends Content {
   readonly bucket: string;
@@ -50,4 +56,45 @@ export interface ObjectsByKey {
   list(request: ListRequest): Promise<ListPage>;
   /** Whether the bucket has any object. */
   isEmpty(bucket: string): Promise<boolean>;
+}
+
+export function createObjectsByKey(rows: RowReader): ObjectsByKey {
+  return {
+    get(bucket, key) {
+      const value = rows.get(objectRowKey(bucket, key));
+      return value && storedObject(bucket, key, value);
+    },
+    revision(bucket, key) {
+      const value = rows.get(objectRowKey(bucket, key)) ?? rows.get(deletedRowKey(bucket, key));
+      return value && revisionOf(value);
+    },
+    list: (request) => listObjects(rows, request),
+    async isEmpty(bucket) {
+      const gte = objectRowKey(bucket, '');
+      const cursor = rows.scan({ gte, lt: endOfPrefix(gte) as string });
+      try {
+        return (await cursor.next(1)).length === 0;
+      } finally {
+        await cursor.close();
+      }
+    },
+  };
+}
+
+async function listObjects(rows: RowReader, request: ListRequest): Promise<ListPage> {
+  const { bucket, prefix, delimiter, after, limit } = request;
+  const nameAt = objectRowKey(bucket, '').length;
+  const page = await foldedPage({
+    rows,
+    rowKeyOf: (namePrefix) => objectRowKey(bucket, namePrefix),
+    nameOf: (rowKey) => rowKey.slice(nameAt),
+    item: (key, row) => listedObject(key, row.value),
+    prefix,
+    delimiter,
+    after,
+    afterRowKey: keyAfter(objectRowKey(bucket, after)),
+    limit,
+  });
+  const { items, commonPrefixes, truncated, last } = page;
+  return { objects: items, commonPrefixes, truncated, last };
 }

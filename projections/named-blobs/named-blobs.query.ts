@@ -1,0 +1,55 @@
+// Owns the question "does the log still name this blob?", asked before a chunk is collected. The answer is exact for
+// what is applied; whoever asks first waits for the log's tail.
+
+import { rowNamesBlob } from '../objects-by-key/object-row.ts';
+import { objectRowKey } from '../objects-by-key/objects-by-key.projection.ts';
+import type { RowReader } from '../store/projection.ts';
+import type { UploadsByBucket } from '../uploads-by-bucket/uploads-by-bucket.query.ts';
+
+export interface NamedBlobs {
+  /**
+   * @param owner what a chunk says of its owner: names of streams of objects or parts, joined by newlines.
+   * @param blob 32 hexadecimal digits.
+   */
+  isNamed(owner: string, blob: string): boolean;
+}
+
+const OBJECT_STREAM = /^objects\/([^/]+)\/(.+)$/su;
+const PART_STREAM = /^parts\/([^/]+)\/([0-9a-f]{32})\/([0-9]{1,5})$/u;
+
+export function createNamedBlobs(objectRows: RowReader, uploads: UploadsByBucket): NamedBlobs {
+  const streamNames = (stream: string, blob: string): boolean => {
+    const object = OBJECT_STREAM.exec(stream);
+    if (object) {
+      const [, bucket = '', key = ''] = object;
+      const row = objectRows.get(objectRowKey(bucket, key));
+      return row !== undefined && rowNamesBlob(row, blob);
+    }
+    const [, bucket = '', uploadId = '', partNumber] = PART_STREAM.exec(stream) ?? [];
+    if (partNumber === undefined) return false;
+    return uploads.part(bucket, uploadId, Number(partNumber))?.blob === blob;
+  };
+  return {
+    isNamed(owner, blob) {
+      for (const stream of possibleStreams(owner)) if (streamNames(stream, blob)) return true;
+      return false;
+    },
+  };
+}
+
+/**
+ * A key may itself have newlines, even such that look like another stream. So every run of lines is taken for a
+ * stream: one that is none names no blob, and blobs are unguessable, so no answer is wrong for it.
+ */
+function* possibleStreams(owner: string): Iterable<string> {
+  const lines = owner.split('\n');
+  for (let first = 0; first < lines.length; first++) {
+    if (!/^(objects|parts)\//.test(lines[first] as string)) continue;
+    let stream = lines[first] as string;
+    yield stream;
+    for (let next = first + 1; next < lines.length; next++) {
+      stream += `\n${lines[next]}`;
+      yield stream;
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// Owns one page of a listing whose names fold at a delimiter: names that share all up to the delimiter behind the
+// prefix appear once, as a common prefix. Guarantee: `truncated` is exact. A folded range is not read through but
+// jumped over, so a page costs what it shows, not what it hides.
+
+import { limits } from '#core/kernel/limits.ts';
+import { compareKeys, endOfPrefix } from './key-order.ts';
+import type { Row, RowReader } from './projection.ts';
+
+export interface FoldedPageRequest<Item> {
+  readonly rows: RowReader;
+  /** The lowest key of a row whose name begins with this. */
+  rowKeyOf(namePrefix: string): string;
+  nameOf(rowKey: string): string;
+  item(name: string, row: Row): Item;
+  readonly prefix: string;
+  /** Empty: no folding. */
+  readonly delimiter: string;
+  /** The last name of the page before, or empty; a common prefix that it begins with is not shown again. */
+  readonly after: string;
+  /** The first row key behind `after`. */
+  readonly afterRowKey: string;
+  readonly limit: number;
+}
+
+export interface FoldedPage<Item> {
+  readonly items: readonly Item[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  /** The last name or common prefix of the page. */
+  readonly last: string;
+  readonly lastIsPrefix: boolean;
+}
+
+/** Few rows at first behind a jump: the next common prefix may be one to jump over too. */
+const ROWS_AFTER_JUMP = 16;
+
+export async function foldedPage<Item>(request: FoldedPageRequest<Item>): Promise<FoldedPage<Item>> {
+  const { delimiter, limit } = request;
+  const page = new PageBuilder(request);
+  if (limit === 0) return page.done(false);
+  const cursor = request.rows.scan(rangeOf(request));
+  let ask = delimiter === '' ? Math.min(limit + 1, limits.s3PageKeys + 1) : ROWS_AFTER_JUMP;
+  try {
+    for (;;) {
+      const rows = await cursor.next(ask);
+      if (rows.length === 0) return page.done(false);
+      let hidden = 0;
+      for (const row of rows) {
+        const taken = page.take(row);
+        if (taken === 'full') return page.done(true);
+        if (taken === 'hidden') hidden++;
+      }
+      if (page.folding !== undefined && hidden * 2 > rows.length) {
+        cursor.seek(endOfPrefix(request.rowKeyOf(page.folding)) as string);
+        ask = ROWS_AFTER_JUMP;
+      } else {
+        ask = Math.min(ask * 2, limits.s3PageKeys + 1);
+      }
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+function rangeOf<Item>(request: FoldedPageRequest<Item>): { gte: string; lt: string } {
+  const { prefix, after, delimiter } = request;
+  const first = request.rowKeyOf(prefix);
+  const lt = endOfPrefix(first) as string;
+  if (after === '') return { gte: first, lt };
+  const shown = after.startsWith(prefix) ? commonPrefixOf(after, prefix, delimiter) : undefined;
+  const behind = shown === undefined ? request.afterRowKey : (endOfPrefix(request.rowKeyOf(shown)) as string);
+  return { gte: compareKeys(behind, first) > 0 ? behind : first, lt };
+}
+
+function commonPrefixOf(name: string, prefix: string, delimiter: string): string | undefined {
+  if (delimiter === '') return undefined;
+  const at = name.indexOf(delimiter, prefix.length);
+  return at < 0 ? undefined : name.slice(0, at + delimiter.length);
+}
+
+class PageBuilder<Item> {
+  /** The common prefix whose rows are being passed. */
+  folding: string | undefined;
+  readonly #request: FoldedPageRequest<Item>;
+  readonly #items: Item[] = [];
+  readonly #commonPrefixes: string[] = [];
+  #last = '';
+  #lastIsPrefix = false;
+
+  constructor(request: FoldedPageRequest<Item>) {
+    this.#request = request;
+  }
+
+  take(row: Row): 'shown' | 'hidden' | 'full' {
+    const { prefix, delimiter, limit } = this.#request;
+    const name = this.#request.nameOf(row.key);
+    if (this.folding !== undefined && name.startsWith(this.folding)) return 'hidden';
+    this.folding = undefined;
+    if (this.#items.length + this.#commonPrefixes.length === limit) return 'full';
+    const folded = commonPrefixOf(name, prefix, delimiter);
+    if (folded === undefined) this.#items.push(this.#request.item(name, row));
+    else this.#commonPrefixes.push(folded);
+    this.folding = folded;
+    this.#last = folded ?? name;
+    this.#lastIsPrefix = folded !== undefined;
+    return 'shown';
+  }
+
+  done(truncated: boolean): FoldedPage<Item> {
+    return {
+      items: this.#items,
+      commonPrefixes: this.#commonPrefixes,
+      truncated,
+      last: this.#last,
+      lastIsPrefix: this.#lastIsPrefix,
+    };
+  }
+}

@@ -1,0 +1,82 @@
+// Owns the reading of single fields out of an event's payload without decoding the rest (protobuf wire format,
+// https://protobuf.dev/programming-guides/encoding/). Field numbers come from the lifecycle tables.
+
+import { assert } from '#core/kernel/assert.ts';
+import { asBuffer } from './row-value.ts';
+
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH_DELIMITED = 2;
+const FIXED32 = 5;
+
+/** Goes from field to field: `while (fields.next()) switch (fields.number) …`. */
+export class PayloadFields {
+  /** The field's number. */
+  number = 0;
+  /** Of a varint: its value, whole up to 2^53. */
+  uint = 0;
+  /** Of text, bytes or a record: where it lies. */
+  start = 0;
+  end = 0;
+  readonly #bytes: Buffer;
+  readonly #limit: number;
+  #at: number;
+
+  constructor(bytes: Uint8Array, from: number, to = bytes.length) {
+    this.#bytes = asBuffer(bytes);
+    this.#at = from;
+    this.#limit = to;
+  }
+
+  next(): boolean {
+    if (this.#at >= this.#limit) return false;
+    const tag = this.#varint();
+    this.number = tag >>> 3;
+    const wireType = tag & 7;
+    if (wireType === VARINT) this.uint = this.#varint();
+    else if (wireType === LENGTH_DELIMITED) this.#span(this.#varint());
+    else if (wireType === FIXED64) this.#span(8);
+    else if (wireType === FIXED32) this.#span(4);
+    else assert(false, `no wire type ${wireType} in a payload`);
+    return true;
+  }
+
+  /** The current field as text. */
+  text(): string {
+    return this.#bytes.toString('utf8', this.start, this.end);
+  }
+
+  /** The current field's own fields. */
+  record(): PayloadFields {
+    return new PayloadFields(this.#bytes, this.start, this.end);
+  }
+
+  #span(length: number): void {
+    this.start = this.#at;
+    this.end = this.#at + length;
+    assert(this.end <= this.#limit, 'a payload field ends inside its payload');
+    this.#at = this.end;
+  }
+
+  #varint(): number {
+    let byte = this.#bytes[this.#at++] as number;
+    let value = byte & 0x7f;
+    let scale = 0x80;
+    while (byte >= 0x80) {
+      byte = this.#bytes[this.#at++] as number;
+      // Multiplied, not shifted: sizes go beyond 32 bits.
+      value += (byte & 0x7f) * scale;
+      scale *= 0x80;
+    }
+    assert(this.#at <= this.#limit, 'a payload number ends inside its payload');
+    return value;
+  }
+}
+
+/** The text of a field; empty where it is absent, as the wire format has it. */
+export function textField(bytes: Uint8Array, from: number, number: number): string {
+  const fields = new PayloadFields(bytes, from);
+  let found = '';
+  while (fields.next()) if (fields.number === number) found = fields.text();
+  return found;
+}
