@@ -89,7 +89,10 @@ export class ChunkDecoder {
   /** The body has ended. Undefined where it was all there. */
   finish(): Refusal | undefined {
     if (this.refusal !== undefined) return this.refusal;
-    if (this.#state !== 'trailers' || this.#line !== '') return incompleteBody;
+    if (this.#state !== 'trailers') return incompleteBody;
+    // The last line needs no end of its own: the body's length vouches for it.
+    const unfit = this.#line === '' ? undefined : this.#trailer(this.#line);
+    if (unfit !== undefined) return unfit;
     const { trailers, signing } = this.#framing;
     if (trailers.some((name) => !Object.hasOwn(this.trailers, name))) return malformedTrailer;
     if (signing === undefined || trailers.length === 0) return undefined;
