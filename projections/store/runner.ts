@@ -112,13 +112,12 @@ class Runner implements ProjectionRunner {
       if (!this.#flushing) this.#beginFlush();
       await this.#flushing;
     }
-    this.#throwIfFailed();
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#loops;
-    await this.#flushing;
+    while (this.#flushing) await this.#flushing;
     if (this.#stopped === undefined && this.#unflushedEvents > 0) {
       this.#beginFlush();
       await this.#flushing;
