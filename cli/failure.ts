@@ -16,6 +16,7 @@ const SENTENCES: Readonly<Record<OperationRejection, (subject: string) => string
   'account-exists': (name) => `There is already a user ${name}.`,
   'no-such-account': (name) => `There is no user ${name}.`,
   'no-such-key': (key) => `There is no access key ${key}.`,
+  'key-exists': (name) => `The access key given for ${name} is already another user's.`,
   'too-many-keys': (name) => `User ${name} has as many access keys as a user may have; revoke one first.`,
   'invalid-name': (name) =>
     `${name} cannot be a user's name: use letters, digits and . _ @ -, a letter or digit first.`,
