@@ -8,6 +8,7 @@ export type AccountAdminRejection =
   | 'no-such-account'
   | 'no-such-key'
   | 'too-many-keys'
+  | 'key-exists'
   /** Letters, digits and `._@-`, at most limits.accountNameCharacters. */
   | 'invalid-name'
   /** The account still owns buckets, which nobody could reach any more. */

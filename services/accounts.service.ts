@@ -5,11 +5,17 @@ import { createHash } from 'node:crypto';
 import { type AccountCommand, type AccountState, accountDecider } from '#core/identity/accounts.decider.ts';
 import { accounts as accountLifecycle, accountStream } from '#core/identity/accounts.events.ts';
 import { type SubjectKeys, seal, unseal } from '#core/identity/subject-keys.ts';
+import type { Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { runCommand } from '#core/runtime/run-command.ts';
 import type { StoredAccount } from '#projections/accounts-by-id/accounts-by-id.query.ts';
-import type { AccountAdmin, AddAccountOptions, NewAccessKey } from './account-admin.ts';
+import type {
+  AccountAdmin,
+  AccountAdminRejection,
+  AddAccountOptions,
+  NewAccessKey,
+} from './account-admin.ts';
 import type { AccessKeyOwner, Accounts } from './cloud.ts';
 import { isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 
@@ -24,6 +30,14 @@ export interface AccountService extends Accounts, AccountAdmin {
     name: string,
     options?: AddAccountOptions & { readonly key?: GivenKey },
   ): ReturnType<AccountAdmin['addAccount']>;
+  /**
+   * The administrator of this name with a key that opens: as given, where parts of it are. Makes what is missing and
+   * replaces a key of the same id with another secret.
+   */
+  obtainAdministrator(
+    name: string,
+    given: GivenKey,
+  ): Promise<NewAccessKey | Rejection<AccountAdminRejection>>;
 }
 
 const SYSTEM = { user: 'system', project: 'system', requestId: 'operator' } as const;
@@ -52,6 +66,7 @@ export function createAccounts(context: ServiceContext, keys: SubjectKeys): Acco
       accessKeyId: given.accessKeyId ?? newAccessKeyId(context.random),
       secretAccessKey: given.secretAccessKey ?? newSecret(context.random),
     };
+    if (context.accounts.accessKey(key.accessKeyId)) return { rejected: 'key-exists' as const };
     const sealedSecret = seal(
       await keys.obtain(accountId),
       key.secretAccessKey,
@@ -75,27 +90,45 @@ export function createAccounts(context: ServiceContext, keys: SubjectKeys): Acco
     );
   };
 
+  const find = accessKeyFinder(context, keys);
+
+  const addAccount: AccountService['addAccount'] = async (name, options = {}) => {
+    if (!NAME.test(name) || name.length > limits.accountNameCharacters) return { rejected: 'invalid-name' };
+    const accountId = accountIdOf(name);
+    const created = await run(accountId, {
+      type: 'CreateAccount',
+      name,
+      ...(options.email !== undefined && { email: options.email }),
+      canonicalId: canonicalIdOf(accountId),
+      role: options.role ?? 'member',
+    });
+    if (isRejected(created)) return created;
+    const key = await createKeyFor(accountId, options.key);
+    return isRejected(key) ? key : { accountId, ...key };
+  };
+
   return {
-    accessKey: accessKeyFinder(context, keys),
+    accessKey: find,
 
     owner: (accountId) => ({
       canonicalId: canonicalIdOf(accountId),
       displayName: context.accounts.get(accountId)?.name ?? accountId,
     }),
 
-    async addAccount(name, options = {}) {
-      if (!NAME.test(name) || name.length > limits.accountNameCharacters) return { rejected: 'invalid-name' };
-      const accountId = accountIdOf(name);
-      const created = await run(accountId, {
-        type: 'CreateAccount',
-        name,
-        ...(options.email !== undefined && { email: options.email }),
-        canonicalId: canonicalIdOf(accountId),
-        role: options.role ?? 'member',
-      });
-      if (isRejected(created)) return created;
-      const key = await createKeyFor(accountId, options.key);
-      return isRejected(key) ? key : { accountId, ...key };
+    addAccount,
+
+    async obtainAdministrator(name, given) {
+      const account = context.accounts.byName(name);
+      if (!account) return addAccount(name, { role: 'admin', key: given });
+      const { accessKeyId, secretAccessKey } = given;
+      if (accessKeyId !== undefined && account.accessKeys.some((key) => key.accessKeyId === accessKeyId)) {
+        const known = find(accessKeyId);
+        if (known && (secretAccessKey === undefined || secretAccessKey === known.secret)) {
+          return { accessKeyId, secretAccessKey: known.secret };
+        }
+        await run(account.id, { type: 'RevokeAccessKey', accessKeyId });
+      }
+      return createKeyFor(account.id, given);
     },
 
     async listAccounts() {

@@ -48,7 +48,19 @@ export const limits = {
   blockBytes: 64 * KIB,
   chunkOwnerBytes: 2 * KIB,
   chunkSegmentBytes: 256 * MIB,
+  /** Segments start small and grow with the store; the smallest holds one chunk at least. */
+  chunkFirstSegmentBytes: 16 * MIB,
+  chunkSmallestSegmentBytes: 2 * MIB,
+  /** Files without a segment kept for the next ones. */
+  chunkSpareSegments: 4,
   chunkBatchBytes: 8 * MIB,
+  chunkBytesWaiting: 128 * MIB,
+  chunkAppendsWaiting: 100_000,
+  /** Entries of the in-memory index, 43 bytes each; older ones are found in the durable index alone. */
+  chunkHotEntries: 1_500_000,
+  /** Entries that may wait for the durable index. */
+  chunkIndexLag: 65_536,
+  chunkOpenSegments: 512,
 
   // The streaming path.
   streamBudgetBytes: 128 * MIB,

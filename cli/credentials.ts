@@ -1,0 +1,84 @@
+// Owns the administrator's credentials file: made at the first start, mode 600, never logged.
+
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Random } from '#core/kernel/random.ts';
+import type { AccountService } from '#services/accounts.service.ts';
+import { isRejected } from '#services/context.ts';
+
+export interface Credentials {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly adminPassword: string;
+}
+
+/** What the operator wants them to be; from the environment, since a command line can be read by others. */
+export type GivenCredentials = { readonly [Name in keyof Credentials]?: string | undefined };
+
+export interface ObtainedCredentials {
+  readonly file: string;
+  readonly credentials: Credentials;
+  /** Whether there was no file before. */
+  readonly fresh: boolean;
+}
+
+const ADMINISTRATOR = 'admin';
+
+export function givenCredentials(environment: NodeJS.ProcessEnv): GivenCredentials {
+  return {
+    accessKey: environment.STRATA_ACCESS_KEY || undefined,
+    secretKey: environment.STRATA_SECRET_KEY || undefined,
+    adminPassword: environment.STRATA_ADMIN_PASSWORD || undefined,
+  };
+}
+
+/** The administrator's key and file as they are, changed only where the operator gave something else. */
+export async function obtainCredentials(
+  directory: string,
+  accounts: AccountService,
+  random: Random,
+  given: GivenCredentials,
+): Promise<ObtainedCredentials> {
+  const file = join(directory, 'credentials.json');
+  const known = readCredentials(file);
+  const accessKeyId = given.accessKey ?? known?.accessKey;
+  const key = await accounts.obtainAdministrator(ADMINISTRATOR, {
+    accessKeyId,
+    secretAccessKey: given.secretKey ?? (accessKeyId === known?.accessKey ? known?.secretKey : undefined),
+  });
+  if (isRejected(key)) throw new Error(`the administrator's access key cannot be used: ${key.rejected}`);
+  const credentials: Credentials = {
+    accessKey: key.accessKeyId,
+    secretKey: key.secretAccessKey,
+    adminPassword:
+      given.adminPassword ?? known?.adminPassword ?? random.fill(Buffer.alloc(18)).toString('base64url'),
+  };
+  const changed = JSON.stringify(credentials) !== JSON.stringify(known);
+  if (changed) writeCredentials(file, credentials);
+  return { file, credentials, fresh: known === undefined };
+}
+
+function readCredentials(file: string): Credentials | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const { accessKey, secretKey, adminPassword } = JSON.parse(text) as Partial<Credentials>;
+  if (!accessKey || !secretKey || !adminPassword) {
+    throw new Error(`${file} lacks accessKey, secretKey or adminPassword; remove it to have it made again`);
+  }
+  return { accessKey, secretKey, adminPassword };
+}
+
+/** Written beside and renamed, so that a crash leaves the old file or the new one. */
+function writeCredentials(file: string, credentials: Credentials): void {
+  const temporary = `${file}.new`;
+  const handle = openSync(temporary, 'w', 0o600);
+  writeSync(handle, `${JSON.stringify(credentials, undefined, 2)}\n`);
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(temporary, file);
+}
