@@ -42,6 +42,11 @@ export const limits = {
   chunkRepairsInFlight: 4,
   deviceFailuresInARow: 3,
   deviceAsideMs: 10_000,
+  deviceSlowMs: 20,
+  deviceSlowProbeMs: 1_000,
+  repairerCopiesInFlight: 4,
+  repairerStepChunks: 256,
+  auditorStepChunks: 256,
 
   // Chunks. A chunk is the unit of placement, a block the unit of checksum.
   chunkBytes: 1 * MIB,
