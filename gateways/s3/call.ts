@@ -1,0 +1,150 @@
+// Owns one S3 request on its way through the gateway: what every operation is given, and the translation of
+// the cloud's refusals for it.
+
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#core/kernel/clock.ts';
+import type { Rejection } from '#core/kernel/decider.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { BodyWatch } from '#gateways/edge/body-watch.ts';
+import { collect } from '#gateways/edge/collect.ts';
+import type { QueryParameter } from '#gateways/edge/query-string.ts';
+import { BodyFailure, requestBody } from '#gateways/edge/request-body.ts';
+import type { BucketRejection, Caller, Cloud, UploadRejection, WriteCondition } from '#services/cloud.ts';
+import type { Authenticated } from './auth/authenticate.ts';
+import { type PayloadSource, payloadSource } from './auth/payload.ts';
+import { verifyDocument } from './checksums.ts';
+import { conditionName } from './conditions.ts';
+import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, S3Error, type S3ErrorCode } from './errors.ts';
+
+/** Where what went wrong on our side is told; pino's Logger is one. */
+export interface GatewayLogger {
+  error(fields: object, message: string): void;
+}
+
+/** What the gateway gives to all its calls. */
+export interface GatewayContext {
+  readonly cloud: Cloud;
+  readonly clock: Clock;
+  readonly region: string;
+  readonly watch: BodyWatch;
+  /** Names this gateway in `x-amz-id-2`. */
+  readonly hostId: string;
+  readonly logger: GatewayLogger;
+}
+
+/** The parameters of a query. There are few: a walk is faster than a table. */
+export class Query {
+  readonly parameters: readonly QueryParameter[];
+
+  constructor(parameters: readonly QueryParameter[]) {
+    this.parameters = parameters;
+  }
+
+  /** The first value of that name; empty where it has none. */
+  get(name: string): string | undefined {
+    for (const [each, value] of this.parameters) if (each === name) return value;
+    return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+}
+
+export interface S3Call {
+  readonly gateway: GatewayContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly auth: Authenticated;
+  readonly caller: Caller;
+  /** With those that a presigned URL carries in its query. */
+  readonly headers: IncomingHttpHeaders;
+  readonly query: Query;
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/** A single header's value; several lines of one name are joined, as HTTP has it. */
+export function header(call: { readonly headers: IncomingHttpHeaders }, name: string): string | undefined {
+  const value = call.headers[name];
+  return typeof value === 'object' ? value.join(',') : value;
+}
+
+/**
+ * The body as the bytes of an object; nothing flows before it is started.
+ * @throws S3Error MissingContentLength; BodyRefused EntityTooLarge, MissingContentLength
+ */
+export function objectBody(call: S3Call): PayloadSource {
+  const { headers } = call.request;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) {
+    throw new S3Error('MissingContentLength');
+  }
+  const body = requestBody(call.request, call.response, {
+    watch: call.gateway.watch,
+    maxBytes: Number.POSITIVE_INFINITY,
+  });
+  return payloadSource(body, call.auth, { maxBytes: limits.s3PutBytes, sha256: 'by-writer' });
+}
+
+/** A request document, with its digests verified. @throws S3Error MalformedXML, BadDigest, InvalidRequest */
+export async function documentBody(
+  call: S3Call,
+): Promise<{ readonly bytes: Buffer; readonly digested: boolean }> {
+  const { request, response, gateway, auth } = call;
+  const body = requestBody(request, response, { watch: gateway.watch, maxBytes: Number.POSITIVE_INFINITY });
+  const source = payloadSource(body, auth, { maxBytes: Number.MAX_SAFE_INTEGER });
+  try {
+    const bytes = await collect(source, limits.s3XmlBytes);
+    return { bytes, digested: verifyDocument(request.headers, auth, bytes, source.trailers) };
+  } catch (error) {
+    if (error instanceof BodyFailure && error.reason === 'too-large') throw new S3Error('MalformedXML');
+    throw error;
+  }
+}
+
+function isRejected<Code extends string>(outcome: unknown): outcome is Rejection<Code> {
+  return typeof outcome === 'object' && outcome !== null && 'rejected' in outcome;
+}
+
+/** What a use case of buckets gave, unless it refused. @throws S3Error */
+export function acceptBucket<Value>(call: S3Call, outcome: Value | Rejection<BucketRejection>): Value {
+  if (!isRejected<BucketRejection>(outcome)) return outcome;
+  throw errorFor(call, BUCKET_REJECTIONS[outcome.rejected]);
+}
+
+/** What a use case of objects or uploads gave, unless it refused. @throws S3Error */
+export function accept<Value>(
+  call: S3Call,
+  outcome: Value | Rejection<UploadRejection>,
+  condition?: WriteCondition,
+): Value {
+  if (!isRejected<UploadRejection>(outcome)) return outcome;
+  throw errorFor(call, OBJECT_REJECTIONS[outcome.rejected], condition);
+}
+
+/** The error with the names that S3 puts into its document. */
+export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondition): S3Error {
+  switch (code) {
+    case 'NoSuchBucket':
+    case 'BucketAlreadyExists':
+    case 'BucketAlreadyOwnedByYou':
+    case 'BucketNotEmpty':
+    case 'InvalidBucketName':
+      return new S3Error(code, undefined, { BucketName: call.bucket });
+    case 'NoSuchKey':
+      return new S3Error(code, undefined, { Key: call.key });
+    case 'NoSuchUpload':
+      return new S3Error(code, undefined, { UploadId: call.query.get('uploadId') ?? '' });
+    case 'PreconditionFailed':
+      return new S3Error(code, undefined, { Condition: conditionName(condition ?? {}) });
+    case 'ConditionalRequestConflict':
+      // S3 has this code for conditional writes only.
+      if (condition?.ifAbsent || condition?.ifEtag !== undefined) {
+        return new S3Error(code, undefined, { Condition: conditionName(condition) });
+      }
+      return new S3Error('OperationAborted');
+    default:
+      return new S3Error(code);
+  }
+}

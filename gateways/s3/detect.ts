@@ -1,0 +1,198 @@
+// Owns which operation a request means. Every subresource that S3 knows stands in a table, built or not: what
+// is not built is answered NotImplemented by its own name. Parameters that S3 does not know are ignored, as
+// S3 does.
+
+import type { Query } from './call.ts';
+import { S3Error } from './errors.ts';
+
+/** The operations that are built. */
+export type OperationName =
+  | 'ListBuckets'
+  | 'CreateBucket'
+  | 'HeadBucket'
+  | 'DeleteBucket'
+  | 'GetBucketLocation'
+  | 'ListObjects'
+  | 'ListObjectsV2'
+  | 'DeleteObjects'
+  | 'GetObject'
+  | 'HeadObject'
+  | 'PutObject'
+  | 'CopyObject'
+  | 'DeleteObject'
+  | 'CreateMultipartUpload'
+  | 'UploadPart'
+  | 'UploadPartCopy'
+  | 'CompleteMultipartUpload'
+  | 'AbortMultipartUpload'
+  | 'ListParts'
+  | 'ListMultipartUploads';
+
+type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+
+interface Unbuilt {
+  readonly unbuilt: string;
+}
+
+type Methods = { readonly [M in Method]?: OperationName | Unbuilt };
+type Subresources = Readonly<Record<string, Methods>>;
+
+const unbuilt = (name: string): Unbuilt => ({ unbuilt: name });
+
+/** The usual three of a configuration, all unbuilt. */
+const configuration = (name: string): Methods => ({
+  GET: unbuilt(`Get${name}`),
+  PUT: unbuilt(`Put${name}`),
+  DELETE: unbuilt(`Delete${name}`),
+});
+
+const SERVICE: Methods = { GET: 'ListBuckets' };
+
+const BUCKET: Methods = {
+  GET: 'ListObjects',
+  HEAD: 'HeadBucket',
+  PUT: 'CreateBucket',
+  DELETE: 'DeleteBucket',
+  POST: unbuilt('PostObject'),
+};
+
+const OBJECT: Methods = {
+  GET: 'GetObject',
+  HEAD: 'HeadObject',
+  PUT: 'PutObject',
+  DELETE: 'DeleteObject',
+};
+
+const BUCKET_SUBRESOURCES: Subresources = {
+  location: { GET: 'GetBucketLocation' },
+  uploads: { GET: 'ListMultipartUploads' },
+  delete: { POST: 'DeleteObjects' },
+  abac: configuration('BucketAbac'),
+  accelerate: configuration('BucketAccelerateConfiguration'),
+  acl: configuration('BucketAcl'),
+  analytics: configuration('BucketAnalyticsConfiguration'),
+  cors: configuration('BucketCors'),
+  encryption: configuration('BucketEncryption'),
+  'intelligent-tiering': configuration('BucketIntelligentTieringConfiguration'),
+  inventory: configuration('BucketInventoryConfiguration'),
+  lifecycle: configuration('BucketLifecycleConfiguration'),
+  logging: configuration('BucketLogging'),
+  metadataConfiguration: {
+    ...configuration('BucketMetadataConfiguration'),
+    POST: unbuilt('CreateBucketMetadata'),
+  },
+  metadataInventoryTable: configuration('BucketMetadataInventoryTableConfiguration'),
+  metadataJournalTable: configuration('BucketMetadataJournalTableConfiguration'),
+  metadataTable: { ...configuration('BucketMetadataTable'), POST: unbuilt('CreateBucketMetadataTable') },
+  metrics: configuration('BucketMetricsConfiguration'),
+  notification: configuration('BucketNotificationConfiguration'),
+  'object-lock': configuration('ObjectLockConfiguration'),
+  ownershipControls: configuration('BucketOwnershipControls'),
+  policy: configuration('BucketPolicy'),
+  policyStatus: configuration('BucketPolicyStatus'),
+  publicAccessBlock: configuration('PublicAccessBlock'),
+  replication: configuration('BucketReplication'),
+  requestPayment: configuration('BucketRequestPayment'),
+  session: { GET: unbuilt('CreateSession') },
+  tagging: configuration('BucketTagging'),
+  versioning: configuration('BucketVersioning'),
+  versions: { GET: unbuilt('ListObjectVersions') },
+  website: configuration('BucketWebsite'),
+};
+
+const OBJECT_SUBRESOURCES: Subresources = {
+  uploads: { POST: 'CreateMultipartUpload' },
+  uploadId: {
+    GET: 'ListParts',
+    PUT: 'UploadPart',
+    POST: 'CompleteMultipartUpload',
+    DELETE: 'AbortMultipartUpload',
+  },
+  acl: configuration('ObjectAcl'),
+  attributes: { GET: unbuilt('GetObjectAttributes') },
+  encryption: { PUT: unbuilt('UpdateObjectEncryption') },
+  'legal-hold': configuration('ObjectLegalHold'),
+  renameObject: { PUT: unbuilt('RenameObject') },
+  restore: { POST: unbuilt('RestoreObject') },
+  retention: configuration('ObjectRetention'),
+  select: { POST: unbuilt('SelectObjectContent') },
+  tagging: configuration('ObjectTagging'),
+  torrent: { GET: unbuilt('GetObjectTorrent') },
+};
+
+/** What of a request decides its operation. */
+export interface Detectable {
+  readonly method: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly query: Query;
+  readonly copies: boolean;
+}
+
+/** @throws S3Error NotImplemented, MethodNotAllowed, InvalidArgument */
+export function detect(request: Detectable): OperationName {
+  const { bucket, key, query } = request;
+  if (bucket === '') return choose(SERVICE, request, 'SERVICE');
+  if (key === '') {
+    const row = subresource(BUCKET_SUBRESOURCES, query);
+    if (row) return choose(row.methods, request, row.name);
+    const operation = choose(BUCKET, request, 'BUCKET');
+    return operation === 'ListObjects' ? listVersion(query) : operation;
+  }
+  const row = subresource(OBJECT_SUBRESOURCES, query);
+  const operation = row ? choose(row.methods, request, row.name) : choose(OBJECT, request, 'OBJECT');
+  if (query.parameters.length > 0) refuseVersion(query);
+  if (operation === 'PutObject') {
+    if (query.has('partNumber')) {
+      throw new S3Error('InvalidArgument', 'This operation does not accept a query-string.', {
+        ArgumentName: 'ResourceType',
+        ArgumentValue: 'partNumber',
+      });
+    }
+    return request.copies ? 'CopyObject' : operation;
+  }
+  return operation === 'UploadPart' && request.copies ? 'UploadPartCopy' : operation;
+}
+
+function subresource(table: Subresources, query: Query): { methods: Methods; name: string } | undefined {
+  for (const [name] of query.parameters) {
+    const methods = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (methods) return { methods, name };
+  }
+  return undefined;
+}
+
+function choose(methods: Methods, request: Detectable, resource: string): OperationName {
+  const { method } = request;
+  const operation = Object.hasOwn(methods, method) ? methods[method as Method] : undefined;
+  if (operation === undefined) {
+    throw new S3Error(
+      'MethodNotAllowed',
+      undefined,
+      { Method: method, ResourceType: resource.toUpperCase() },
+      ['Allow', Object.keys(methods).join(', ')],
+    );
+  }
+  if (typeof operation === 'string') return operation;
+  throw new S3Error('NotImplemented', `${operation.unbuilt} is not implemented.`, {
+    Operation: operation.unbuilt,
+  });
+}
+
+function listVersion(query: Query): OperationName {
+  const type = query.get('list-type');
+  if (type === undefined || type === '1') return 'ListObjects';
+  if (type === '2') return 'ListObjectsV2';
+  throw new S3Error('InvalidArgument', 'Invalid List Type', {
+    ArgumentName: 'list-type',
+    ArgumentValue: type,
+  });
+}
+
+/** Without versioning an object has one version, called `null`. */
+function refuseVersion(query: Query): void {
+  const versionId = query.get('versionId');
+  if (versionId === undefined || versionId === 'null') return;
+  if (versionId === '') throw new S3Error('InvalidArgument', 'Version id cannot be the empty string');
+  throw new S3Error('NotImplemented', 'Versioning is not implemented.', { Parameter: 'versionId' });
+}

@@ -1,0 +1,122 @@
+// Owns the way of every S3 request: which bucket and key, who calls, which operation, run it, answer what
+// went wrong. Guarantee: no operation runs for a caller that is not authenticated, and whatever is thrown
+// becomes S3's own error.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parseQuery } from '#gateways/edge/query-string.ts';
+import { splitTarget } from '#gateways/edge/request-target.ts';
+import { authenticate } from './auth/authenticate.ts';
+import { BodyRefused } from './auth/refusal.ts';
+import { acceptBucket, type GatewayContext, header, Query, type S3Call } from './call.ts';
+import { detect } from './detect.ts';
+import { S3Error, type S3Failure } from './errors.ts';
+import { failureOf } from './failures.ts';
+import { refuseUnbuiltHeaders } from './headers.ts';
+import { type Address, addressOf, type HostNames } from './keys.ts';
+import { OPERATIONS } from './operations/operations.ts';
+import { replyFailure } from './reply.ts';
+
+export interface DispatchContext extends GatewayContext {
+  readonly hosts: HostNames;
+}
+
+const NO_QUERY = new Query([]);
+const NOWHERE: Address = { bucket: '', key: '' };
+
+export async function dispatch(
+  gateway: DispatchContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+): Promise<void> {
+  const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
+  let address = NOWHERE;
+  try {
+    address = addressOf(rawPath, request.headers.host, gateway.hosts);
+    const call = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (!reads) refuseUnbuiltHeaders(call.headers);
+    const copies = !reads && call.headers['x-amz-copy-source'] !== undefined;
+    const { query } = call;
+    const operation = detect({ method: request.method ?? '', ...address, query, copies });
+    if (call.headers['x-amz-expected-bucket-owner'] !== undefined) await checkExpectedOwner(call);
+    await OPERATIONS[operation](call);
+  } catch (error) {
+    const failure = failureOf(error);
+    if (!failure || failure.status >= 500) {
+      gateway.logger.error(
+        { err: error, requestId, method: request.method, target: request.url },
+        'request failed',
+      );
+    }
+    answerFailure(gateway, request, response, requestId, failure ?? new S3Error('InternalError'), address);
+  }
+}
+
+/** @throws S3Error, BodyRefused */
+function authenticatedCall(
+  gateway: DispatchContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  rawPath: string,
+  rawQuery: string,
+  address: Address,
+): S3Call {
+  // A browser asks before it signs.
+  if (request.method === 'OPTIONS') throw new S3Error('AccessForbidden');
+  const { headers, rawHeaders } = request;
+  const { cloud, clock, region } = gateway;
+  const auth = authenticate(
+    { method: request.method ?? '', rawPath, rawQuery, headers, rawHeaders },
+    { accounts: cloud.accounts, clock, region },
+  );
+  if (!auth.ok) throw new BodyRefused(auth.error);
+  if (auth.identity === 'anonymous') throw new S3Error('AccessDenied');
+  const { accountId, role } = auth.identity;
+  return {
+    gateway,
+    request,
+    response,
+    requestId,
+    auth,
+    caller: { accountId, role, requestId },
+    headers: auth.presigned ? { ...headers, ...auth.hoisted } : headers,
+    query: rawQuery === '' ? NO_QUERY : queryOf(rawQuery),
+    bucket: address.bucket,
+    key: address.key,
+  };
+}
+
+function queryOf(rawQuery: string): Query {
+  const parameters = parseQuery(rawQuery);
+  if (!parameters) throw new S3Error('InvalidURI');
+  return new Query(parameters);
+}
+
+async function checkExpectedOwner(call: S3Call): Promise<void> {
+  if (call.bucket === '') return;
+  const outcome = await call.gateway.cloud.buckets.get(call.caller, call.bucket);
+  // A bucket that is yet to be made has no owner to compare.
+  if ('rejected' in outcome && call.request.method === 'PUT' && call.key === '') return;
+  const bucket = acceptBucket(call, outcome);
+  if (bucket.owner !== header(call, 'x-amz-expected-bucket-owner')) throw new S3Error('AccessDenied');
+}
+
+/** Answers, unless there is nobody to answer any more or the answer has begun. */
+function answerFailure(
+  gateway: DispatchContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  failure: S3Failure,
+  { bucket, key }: Address,
+): void {
+  if (response.writableEnded || response.destroyed) return;
+  // A body that ends early, on a connection that ends with it, cannot be taken for the whole.
+  if (response.headersSent) response.destroy();
+  else {
+    const resource = key === '' ? `/${bucket}` : `/${bucket}/${key}`;
+    replyFailure({ gateway, response, requestId }, failure, request.method ?? '', resource);
+  }
+}

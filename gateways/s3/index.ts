@@ -1,0 +1,97 @@
+// Owns the S3 gateway: a handler of HTTP requests that speaks Amazon S3's REST API (2006-03-01) and knows
+// nothing of how anything is stored. dispatch.ts is the way of a request, detect.ts the routes, operations/
+// what each does.
+//
+// Routes. Path style `/<bucket>/<key>` at any host; virtual-hosted style at `<bucket>.<domain>`,
+// `<bucket>.s3.<domain>` and `<bucket>.s3.<region>.<domain>`. Keys are taken as they are written: `//`, `.`
+// and `..` are parts of a key like any other.
+//
+// Gaps: answered NotImplemented, never ignored.
+// - Versioning: GetBucketVersioning, PutBucketVersioning, ListObjectVersions, any versionId but `null`.
+// - Access by others than the owner: ACLs (the canned `private` and `bucket-owner-full-control` say what is
+//   the case and are accepted), grants, policies, PolicyStatus, PublicAccessBlock, OwnershipControls
+//   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
+// - Configurations of buckets: accelerate, analytics, CORS (so a preflight is forbidden), encryption,
+//   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
+//   replication, requestPayment, tagging, website.
+// - Of objects: GetObjectAttributes, tagging, retention and legal hold, RestoreObject, SelectObjectContent,
+//   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, POST of browser forms.
+// - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
+// - Checksums MD5, SHA512 and XXHASH.
+// - Directory buckets, access points, sessions (CreateSession), conditions on size or modification time.
+//
+// By design.
+// - A bucket is seen by its owner alone: everybody else is denied, also its name's existence is not hidden.
+// - Without a checksum from the client none is computed or stored; S3 adds CRC64NVME.
+// - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once.
+// - User metadata in raw UTF-8 comes back as UTF-8 (in encoded words); S3 takes the same bytes for ISO
+//   8859-1.
+// - CreateBucket takes the gateway's own region as LocationConstraint, also us-east-1.
+// - Part numbers of GetObject are those of the upload, whether or not they are consecutive.
+// - No space left is 507 InsufficientStorage, which Amazon does not have and clients do not retry.
+// - `x-amz-expected-bucket-owner` is compared with our account ids.
+//
+// Client quirks that are served.
+// - rclone and s3cmd send `x-amz-acl: private`; the latter asks `?location` first, and ACL, policy, CORS and
+//   the like only for `info`, where NotImplemented is shown as none.
+// - Several SDKs put the operation's name into the query (`x-id`): unknown parameters are ignored.
+// - SDKs retry a CompleteMultipartUpload whose answer was lost: it says the same again.
+// - Copies and completions that take long begin with a 200 and white space; errors may follow in the body.
+// - Recreating one's own bucket in us-east-1 succeeds.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#core/kernel/clock.ts';
+import type { Random } from '#core/kernel/random.ts';
+import type { BodyWatch } from '#gateways/edge/body-watch.ts';
+import type { RequestHandler } from '#gateways/edge/http-server.ts';
+import type { Cloud } from '#services/cloud.ts';
+import type { GatewayLogger } from './call.ts';
+import { type DispatchContext, dispatch } from './dispatch.ts';
+import { S3Error } from './errors.ts';
+import { HostNames } from './keys.ts';
+import { replyFailure } from './reply.ts';
+
+export interface S3GatewayOptions {
+  readonly cloud: Cloud;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly region: string;
+  /** Of the server that the handler is given to. */
+  readonly watch: BodyWatch;
+  /** Of virtual-hosted addresses; `localhost` where absent. */
+  readonly domain?: string;
+  readonly logger?: GatewayLogger;
+}
+
+export interface S3Gateway {
+  readonly handler: RequestHandler;
+  /** The answer to a request whose handler failed without one. */
+  readonly failed: (response: ServerResponse, requestId: string, error: unknown) => void;
+}
+
+const HOST_ID_BYTES = 42;
+const SILENT: GatewayLogger = { error: () => undefined };
+
+export function createS3Gateway(options: S3GatewayOptions): S3Gateway {
+  const { cloud, clock, random, region, watch, domain = 'localhost', logger = SILENT } = options;
+  const gateway: DispatchContext = {
+    cloud,
+    clock,
+    region,
+    watch,
+    logger,
+    hosts: new HostNames(domain, region),
+    hostId: random.fill(Buffer.alloc(HOST_ID_BYTES)).toString('base64'),
+  };
+  return {
+    handler: (request: IncomingMessage, response: ServerResponse, requestId: string) =>
+      dispatch(gateway, request, response, requestId),
+    failed: (response, requestId) =>
+      replyFailure(
+        { gateway, response, requestId },
+        new S3Error('InternalError'),
+        response.req.method ?? '',
+        '/',
+      ),
+  };
+}

@@ -1,0 +1,145 @@
+// Owns CopyObject and UploadPartCopy. The bytes stream from the storage nodes back to them; they are digested
+// again, so a copy never carries an etag that its bytes have not.
+
+import { limits } from '#core/kernel/limits.ts';
+import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { accept, header, type S3Call } from '../call.ts';
+import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
+import { judgeCopySource, writeConditionOf } from '../conditions.ts';
+import { invalidArgument, S3Error } from '../errors.ts';
+import { objectHeadersOf, storageClassOf } from '../headers.ts';
+import { type Address, copySourceOf } from '../keys.ts';
+import { copyRangeOf } from '../ranges.ts';
+import { isoDate } from '../reply.ts';
+import { XmlWriter } from '../xml.ts';
+import { addChecksumElements } from './checksum-elements.ts';
+import { partNumberOf } from './part-number.ts';
+import { replySlowly } from './slow-reply.ts';
+
+export function copyObject(call: S3Call): Promise<void> {
+  return replySlowly(call, copy(call));
+}
+
+async function copy(call: S3Call): Promise<{ document: string }> {
+  const { headers, bucket, key } = call;
+  const { objects } = call.gateway.cloud;
+  const condition = writeConditionOf(headers);
+  const replaces = replacesMetadata(call);
+  const algorithmAsked = checksumAlgorithmOf(header(call, 'x-amz-checksum-algorithm'));
+  const { address, object: from } = await sourceObject(call);
+  const storageClass = storageClassOf(headers);
+  const algorithm = algorithmAsked ?? ownAlgorithm(from);
+  const onItself = address.bucket === bucket && address.key === key;
+  const changes = replaces || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
+  if (onItself && !changes) throw copyOnItself();
+  if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
+  const { contentType, headers: kept, metadata } = replaces ? objectHeadersOf(headers) : from;
+  const outcome = await objects.put(call.caller, {
+    bucket,
+    key,
+    source: objects.source(from, 0, from.sizeBytes),
+    digests: algorithm ? ['md5', algorithm] : ['md5'],
+    condition,
+    describe: ({ digests }) => {
+      const described = { contentType, headers: kept, metadata, storageClass, etag: hex(digests.md5) };
+      if (!algorithm) return described;
+      const checksum = base64(digests[algorithm]);
+      return { ...described, checksumAlgorithm: algorithm, checksum, checksumType: 'full-object' };
+    },
+  });
+  const object = accept(call, outcome, condition);
+  const xml = new XmlWriter('CopyObjectResult')
+    .plain('LastModified', isoDate(object.modifiedMs))
+    .element('ETag', `"${object.etag}"`);
+  addChecksumElements(xml, object);
+  return { document: xml.document() };
+}
+
+export function uploadPartCopy(call: S3Call): Promise<void> {
+  return replySlowly(call, copyPart(call));
+}
+
+async function copyPart(call: S3Call): Promise<{ document: string }> {
+  const { objects, uploads } = call.gateway.cloud;
+  const partNumber = partNumberOf(call.query.get('partNumber') ?? '');
+  const uploadId = call.query.get('uploadId') ?? '';
+  const upload = accept(call, await uploads.get(call.caller, call.bucket, call.key, uploadId));
+  const { object: from } = await sourceObject(call);
+  const range = copyRangeOf(header(call, 'x-amz-copy-source-range'), from.sizeBytes) ?? {
+    offset: 0,
+    length: from.sizeBytes,
+  };
+  if (range.length > limits.s3PutBytes) throw sourceTooLarge();
+  const algorithm = ownAlgorithm(upload);
+  const outcome = await uploads.putPart(call.caller, {
+    upload,
+    partNumber,
+    source: objects.source(from, range.offset, range.length),
+    digests: algorithm ? ['md5', algorithm] : ['md5'],
+    describe: ({ digests }) => ({
+      etag: hex(digests.md5),
+      ...(algorithm && { checksum: base64(digests[algorithm]) }),
+    }),
+  });
+  const part = accept(call, outcome);
+  const xml = new XmlWriter('CopyPartResult')
+    .plain('LastModified', isoDate(part.modifiedMs))
+    .element('ETag', `"${part.etag}"`);
+  addChecksumElements(xml, { checksumAlgorithm: algorithm, checksum: part.checksum });
+  return { document: xml.document() };
+}
+
+/** The object to copy, if its conditions hold. @throws S3Error */
+async function sourceObject(call: S3Call): Promise<{ address: Address; object: StoredObject }> {
+  const value = header(call, 'x-amz-copy-source') ?? '';
+  const address = copySourceOf(value);
+  if (address.versionId !== undefined && address.versionId !== 'null') {
+    throw new S3Error('NotImplemented', 'Versioning is not implemented.', { Header: 'x-amz-copy-source' });
+  }
+  const owner = header(call, 'x-amz-source-expected-bucket-owner');
+  const from = { ...call, bucket: address.bucket, key: address.key };
+  const { buckets, objects } = call.gateway.cloud;
+  if (owner !== undefined) {
+    const bucket = accept(from, await buckets.get(call.caller, address.bucket));
+    if (bucket.owner !== owner) throw new S3Error('AccessDenied');
+  }
+  const object = accept(from, await objects.get(call.caller, address.bucket, address.key));
+  judgeCopySource(call.headers, object);
+  return { address, object };
+}
+
+function replacesMetadata(call: S3Call): boolean {
+  const directive = header(call, 'x-amz-metadata-directive');
+  if (directive === undefined || directive === 'COPY') return false;
+  if (directive === 'REPLACE') return true;
+  throw invalidArgument('x-amz-metadata-directive', directive, 'Unknown metadata directive.');
+}
+
+function ownAlgorithm(of: { readonly checksumAlgorithm?: string }): ChecksumAlgorithm | undefined {
+  return isChecksumAlgorithm(of.checksumAlgorithm) ? of.checksumAlgorithm : undefined;
+}
+
+function copyOnItself(): S3Error {
+  return new S3Error(
+    'InvalidRequest',
+    'This copy request is illegal because it is trying to copy an object to itself without changing the ' +
+      "object's metadata, storage class, website redirect location or encryption attributes.",
+  );
+}
+
+function sourceTooLarge(): S3Error {
+  return new S3Error(
+    'InvalidRequest',
+    'The specified copy source is larger than the maximum allowable size for a copy source: ' +
+      `${limits.s3PutBytes}`,
+  );
+}
+
+function digest(bytes: Uint8Array | undefined): Buffer {
+  // The writer gives every digest that it was asked for.
+  if (!bytes) throw new S3Error('InternalError');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+const hex = (bytes: Uint8Array | undefined): string => digest(bytes).toString('hex');
+const base64 = (bytes: Uint8Array | undefined): string => digest(bytes).toString('base64');

@@ -1,0 +1,100 @@
+// Owns DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own.
+
+import { limits } from '#core/kernel/limits.ts';
+import type { WriteCondition } from '#services/cloud.ts';
+import { accept, documentBody, type S3Call } from '../call.ts';
+import { ifMatchCondition } from '../conditions.ts';
+import { S3Error, type S3Failure } from '../errors.ts';
+import { failureOf } from '../failures.ts';
+import { checkKey } from '../keys.ts';
+import { replyXml } from '../reply.ts';
+import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
+
+interface Deletion {
+  readonly key: string;
+  readonly versionId: string | undefined;
+  readonly etag: string | undefined;
+  readonly unbuilt: string | undefined;
+}
+
+const DELETIONS_AT_ONCE = 32;
+
+export async function deleteObjects(call: S3Call): Promise<void> {
+  const { bytes, digested } = await documentBody(call);
+  if (!digested) {
+    throw new S3Error(
+      'InvalidRequest',
+      'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+    );
+  }
+  const root = readXml(bytes, 'Delete').expect(['Quiet'], ['Object']);
+  const quietText = root.textOf('Quiet')?.trim() ?? 'false';
+  if (quietText !== 'true' && quietText !== 'false') throw malformed();
+  const deletions = root.children.filter(({ name }) => name === 'Object').map(deletionOf);
+  if (deletions.length === 0 || deletions.length > limits.s3DeleteKeys) throw malformed();
+  // One look for all: a bucket that is not there is an error of the request, not of its keys.
+  accept(call, await call.gateway.cloud.buckets.get(call.caller, call.bucket));
+  const failures = await deleteAll(call, deletions);
+  const xml = new XmlWriter('DeleteResult');
+  deletions.forEach((deletion, index) => {
+    const failure = failures[index];
+    if (failure) addFailure(xml, deletion, failure);
+    else if (quietText === 'false') addDeleted(xml, deletion);
+  });
+  replyXml(call, xml.document());
+}
+
+function deletionOf(element: XmlElement): Deletion {
+  element.expect(['Key', 'VersionId', 'ETag', 'LastModifiedTime', 'Size']);
+  const key = element.textOf('Key');
+  if (key === undefined || key === '') throw malformed();
+  return {
+    key,
+    versionId: element.textOf('VersionId'),
+    etag: element.textOf('ETag'),
+    // Conditions that S3 has for directory buckets only.
+    unbuilt: ['LastModifiedTime', 'Size'].find((name) => element.child(name)),
+  };
+}
+
+/** In the order of `deletions`: why it failed, or undefined. */
+async function deleteAll(
+  call: S3Call,
+  deletions: readonly Deletion[],
+): Promise<readonly (S3Failure | undefined)[]> {
+  const failures = new Array<S3Failure | undefined>(deletions.length).fill(undefined);
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < deletions.length; index = next++) {
+      const deletion = deletions[index];
+      if (!deletion) return;
+      try {
+        await deleteOne(call, deletion);
+      } catch (error) {
+        failures[index] = failureOf(error);
+        if (!failures[index]) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(DELETIONS_AT_ONCE, deletions.length) }, worker));
+  return failures;
+}
+
+async function deleteOne(call: S3Call, deletion: Deletion): Promise<void> {
+  const { key, versionId, etag, unbuilt } = deletion;
+  if (unbuilt !== undefined) throw new S3Error('NotImplemented');
+  if (versionId !== undefined && versionId !== 'null') throw new S3Error('NotImplemented');
+  checkKey(key);
+  const condition: WriteCondition = etag === undefined ? {} : ifMatchCondition(etag);
+  const outcome = await call.gateway.cloud.objects.delete(call.caller, call.bucket, key, condition);
+  accept(call, outcome, condition);
+}
+
+function addFailure(xml: XmlWriter, { key, versionId }: Deletion, failure: S3Failure): void {
+  xml.open('Error').element('Key', key).optional('VersionId', versionId);
+  xml.element('Code', failure.code).element('Message', failure.message).close('Error');
+}
+
+function addDeleted(xml: XmlWriter, { key, versionId }: Deletion): void {
+  xml.open('Deleted').element('Key', key).optional('VersionId', versionId).close('Deleted');
+}

@@ -1,0 +1,132 @@
+// Owns ListObjects in both versions. A page is written in one pass over what the cloud gave, in its order.
+
+import type { ListPage } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { accept, type Query, type S3Call } from '../call.ts';
+import { CHECKSUM_TYPES, CHECKSUMS, isChecksumAlgorithm, isChecksumType } from '../checksums.ts';
+import { invalidArgument } from '../errors.ts';
+import { isoDate, replyXml } from '../reply.ts';
+import { urlEncoded, XmlWriter } from '../xml.ts';
+import { ownerFragment } from './owner.ts';
+import { pageSizeOf } from './part-number.ts';
+
+/** What both versions are asked. */
+export interface Listing {
+  readonly prefix: string;
+  readonly delimiter: string;
+  readonly limit: number;
+  /** Of names in the answer. */
+  readonly encode: (text: string) => string;
+  readonly encoding: string | undefined;
+}
+
+const asIs = (text: string): string => text;
+
+/** @throws S3Error InvalidArgument */
+export function listingOf(query: Query, limitName: string): Listing {
+  const encoding = query.get('encoding-type');
+  if (encoding !== undefined && encoding !== 'url') {
+    throw invalidArgument('encoding-type', encoding, 'Invalid Encoding Method specified in Request');
+  }
+  return {
+    prefix: query.get('prefix') ?? '',
+    delimiter: query.get('delimiter') ?? '',
+    limit: pageSizeOf(limitName, query.get(limitName)),
+    encode: encoding === 'url' ? urlEncoded : asIs,
+    encoding,
+  };
+}
+
+const EMPTY_PAGE: ListPage = { objects: [], commonPrefixes: [], truncated: false, last: '' };
+
+async function pageAfter(call: S3Call, listing: Listing, after: string): Promise<ListPage> {
+  const { objects } = call.gateway.cloud;
+  const { prefix, delimiter, limit } = listing;
+  const request = { bucket: call.bucket, prefix, delimiter, after, limit: Math.max(1, limit) };
+  const page = accept(call, await objects.list(call.caller, request));
+  return limit === 0 ? EMPTY_PAGE : page;
+}
+
+export async function listObjects(call: S3Call): Promise<void> {
+  const listing = listingOf(call.query, 'max-keys');
+  const marker = call.query.get('marker') ?? '';
+  const page = await pageAfter(call, listing, marker);
+  const xml = start(call, listing).element('Marker', listing.encode(marker));
+  // Without a delimiter the last key is the next marker, and S3 leaves it to the client to see that.
+  if (page.truncated && listing.delimiter !== '') xml.element('NextMarker', listing.encode(page.last));
+  finish(call, xml, listing, page, true);
+}
+
+export async function listObjectsV2(call: S3Call): Promise<void> {
+  const { query } = call;
+  const listing = listingOf(query, 'max-keys');
+  const startAfter = query.get('start-after');
+  const token = query.get('continuation-token');
+  const after = token === undefined ? (startAfter ?? '') : afterToken(token);
+  const page = await pageAfter(call, listing, after);
+  const xml = start(call, listing);
+  if (startAfter !== undefined) xml.element('StartAfter', listing.encode(startAfter));
+  xml.optional('ContinuationToken', token);
+  if (page.truncated) xml.element('NextContinuationToken', tokenAfter(page.last));
+  xml.plain('KeyCount', page.objects.length + page.commonPrefixes.length);
+  finish(call, xml, listing, page, query.get('fetch-owner') === 'true');
+}
+
+const TOKEN_MARK = 'o1:';
+
+/** Opaque to clients: they must not make tokens of their own, nor rely on what is in one. */
+function tokenAfter(last: string): string {
+  return Buffer.from(TOKEN_MARK + last).toString('base64url');
+}
+
+function afterToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString();
+  if (!text.startsWith(TOKEN_MARK)) {
+    throw invalidArgument('continuation-token', token, 'The continuation token provided is incorrect');
+  }
+  return text.slice(TOKEN_MARK.length);
+}
+
+function start(call: S3Call, listing: Listing): XmlWriter {
+  const xml = new XmlWriter('ListBucketResult')
+    .element('Name', call.bucket)
+    .element('Prefix', listing.encode(listing.prefix));
+  if (listing.delimiter !== '') xml.element('Delimiter', listing.encode(listing.delimiter));
+  return xml.plain('MaxKeys', listing.limit).optional('EncodingType', listing.encoding);
+}
+
+function finish(call: S3Call, xml: XmlWriter, listing: Listing, page: ListPage, withOwner: boolean): void {
+  const { accounts } = call.gateway.cloud;
+  const { encode } = listing;
+  xml.plain('IsTruncated', page.truncated);
+  // Keys that were put together have one owner and mostly one second: neither is worked out again.
+  let owner = '';
+  let ownerXml = '';
+  let second = -1;
+  let date = '';
+  for (const object of page.objects) {
+    const objectSecond = Math.floor(object.modifiedMs / 1_000);
+    if (objectSecond !== second) {
+      second = objectSecond;
+      date = isoDate(object.modifiedMs);
+    }
+    xml.open('Contents').element('Key', encode(object.key)).plain('LastModified', date);
+    xml.plain('ETag', `&quot;${object.etag}&quot;`);
+    if (isChecksumAlgorithm(object.checksumAlgorithm)) {
+      xml.plain('ChecksumAlgorithm', CHECKSUMS[object.checksumAlgorithm].name);
+      if (isChecksumType(object.checksumType)) xml.plain('ChecksumType', CHECKSUM_TYPES[object.checksumType]);
+    }
+    xml.plain('Size', object.sizeBytes);
+    if (withOwner) {
+      if (object.owner !== owner) {
+        owner = object.owner;
+        ownerXml = ownerFragment('Owner', accounts.owner(owner));
+      }
+      xml.raw(ownerXml);
+    }
+    xml.plain('StorageClass', object.storageClass).close('Contents');
+  }
+  for (const prefix of page.commonPrefixes) {
+    xml.open('CommonPrefixes').element('Prefix', encode(prefix)).close('CommonPrefixes');
+  }
+  replyXml(call, xml.document());
+}

@@ -1,0 +1,197 @@
+// Owns the writing of answers. Budget of a small object: one header list, one write to the socket, no copy
+// but the one into that write.
+
+import type { ServerResponse } from 'node:http';
+import { assert } from '#core/kernel/assert.ts';
+import type { Clock } from '#core/kernel/clock.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { KIB } from '#core/kernel/limits.ts';
+import type { BlobTarget } from '#storage-nodes/stream/blob-stream.ts';
+import type { S3Failure } from './errors.ts';
+import { XmlWriter } from './xml.ts';
+
+/** What an answer needs to know of its request. */
+export interface Answering {
+  readonly gateway: { readonly hostId: string; readonly clock: Clock };
+  readonly response: ServerResponse;
+  readonly requestId: string;
+}
+
+const XML_TYPE = 'application/xml';
+
+let dateSecond = -1;
+let dateText = '';
+
+/** IMF-fixdate (RFC 9110, section 5.6.7); made once a second. */
+function dateOf(nowMs: number): string {
+  const second = Math.floor(nowMs / 1_000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = httpDate(nowMs);
+  }
+  return dateText;
+}
+
+export function httpDate(timeMs: number): string {
+  return new Date(timeMs).toUTCString();
+}
+
+/** In documents: whole seconds, as everywhere in S3. */
+export function isoDate(timeMs: number): string {
+  return new Date(timeMs - (timeMs % 1_000)).toISOString();
+}
+
+/** The headers of every answer, names and values in turn; add to it. */
+export function answerHeaders(call: Answering): string[] {
+  return [
+    'x-amz-id-2',
+    call.gateway.hostId,
+    'x-amz-request-id',
+    call.requestId,
+    'Date',
+    dateOf(call.gateway.clock.nowMs()),
+    'Server',
+    'Strata',
+  ];
+}
+
+/** An answer without a body. */
+export function replyEmpty(call: Answering, status: number, headers = answerHeaders(call)): void {
+  if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
+  call.response.writeHead(status, headers);
+  call.response.end();
+}
+
+/** The answer to a HEAD, whose Content-Length is that of the body it does not have. */
+export function replyHead(call: Answering, status: number, headers: string[]): void {
+  call.response.writeHead(status, headers);
+  call.response.end();
+}
+
+export function replyXml(call: Answering, document: string, headers = answerHeaders(call)): void {
+  replyText(call, 200, document, headers);
+}
+
+function replyText(call: Answering, status: number, document: string, headers: string[]): void {
+  const body = Buffer.from(document);
+  headers.push('Content-Type', XML_TYPE, 'Content-Length', String(body.length));
+  call.response.writeHead(status, headers);
+  call.response.end(body);
+}
+
+/** The error document; a HEAD gets its headers only. */
+export function replyFailure(call: Answering, failure: S3Failure, method: string, resource: string): void {
+  const headers = answerHeaders(call);
+  if (failure.headers) headers.push(...failure.headers);
+  if (failure.status === 503) headers.push('Retry-After', '1');
+  if (method === 'HEAD') {
+    headers.push('Content-Type', XML_TYPE);
+    replyHead(call, failure.status, headers);
+    return;
+  }
+  replyText(call, failure.status, failureDocument(call, failure, resource), headers);
+}
+
+export function failureDocument(call: Answering, failure: S3Failure, resource: string): string {
+  const xml = new XmlWriter('Error', '').element('Code', failure.code).element('Message', failure.message);
+  for (const name in failure.details) xml.element(name, failure.details[name] ?? '');
+  return xml
+    .element('Resource', resource)
+    .element('RequestId', call.requestId)
+    .element('HostId', call.gateway.hostId)
+    .document();
+}
+
+const SLOW_ANSWER_MS = 10_000;
+
+/**
+ * The answer of an operation that may take long. After ten seconds it begins with a 200 and goes on with
+ * white
+ * space, so that the client does not give up; what goes wrong later is an error document under that 200, as
+ * in S3's
+ * CopyObject and CompleteMultipartUpload.
+ * @param failed makes the error document of what `work` threw
+ */
+export async function replyWhenDone(
+  call: Answering,
+  work: Promise<{ readonly document: string; readonly headers?: readonly string[] }>,
+  failed: (error: unknown) => string,
+): Promise<void> {
+  const waiting = new AbortController();
+  const done = work.finally(() => waiting.abort());
+  // The outcome is awaited below; a failure before that must not count as unhandled.
+  done.catch(() => undefined);
+  await call.gateway.clock.sleep(SLOW_ANSWER_MS, waiting.signal);
+  if (waiting.signal.aborted) {
+    const { document, headers = [] } = await done;
+    replyXml(call, document, [...answerHeaders(call), ...headers]);
+    return;
+  }
+  const { response } = call;
+  response.writeHead(200, [...answerHeaders(call), 'Content-Type', XML_TYPE]);
+  const declarationEnd = '?>\n';
+  response.write(`<?xml version="1.0" encoding="UTF-8"${declarationEnd}`);
+  while (!waiting.signal.aborted && !response.destroyed) {
+    response.write(' ');
+    await call.gateway.clock.sleep(SLOW_ANSWER_MS, waiting.signal);
+  }
+  const document = await done.then((answer) => answer.document, failed);
+  response.end(document.slice(document.indexOf(declarationEnd) + declarationEnd.length));
+}
+
+/** Up to here a body travels in the same write as its header. */
+const ONE_WRITE_BYTES = 64 * KIB;
+
+/** The body of an object on its way to the client. Nothing is sent before its first bytes are there. */
+export class ResponseBody implements BlobTarget {
+  readonly #response: ServerResponse;
+  readonly #status: number;
+  readonly #headers: string[];
+  readonly #sizeBytes: number;
+  #sentBytes = 0;
+  #reject: ((reason: unknown) => void) | undefined;
+
+  constructor(response: ServerResponse, status: number, headers: string[], sizeBytes: number) {
+    this.#response = response;
+    this.#status = status;
+    this.#headers = headers;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    const response = this.#response;
+    if (this.#sentBytes === 0) {
+      response.writeHead(this.#status, this.#headers);
+      if (bytes.length === this.#sizeBytes && bytes.length <= ONE_WRITE_BYTES) {
+        // As a string of bytes it is copied into the header's own write, so `bytes` may be reused at once.
+        response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'), 'latin1');
+        this.#sentBytes = bytes.length;
+        return undefined;
+      }
+      response.on('close', this.#gone);
+    }
+    this.#sentBytes += bytes.length;
+    if (response.destroyed) return Promise.reject(clientGone());
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      response.write(bytes, (error) => {
+        if (error) reject(clientGone(error));
+        else resolve();
+      });
+    });
+  }
+
+  /** After the last write. */
+  end(): void {
+    assert(this.#sentBytes === this.#sizeBytes, 'a body has the length that was announced');
+    if (this.#response.writableEnded) return;
+    this.#response.off('close', this.#gone);
+    this.#response.end();
+  }
+
+  #gone = (): void => this.#reject?.(clientGone());
+}
+
+function clientGone(cause?: unknown): Fault {
+  return new Fault('aborted', 'the client went away while it was answered', { cause });
+}

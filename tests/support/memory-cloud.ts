@@ -1,0 +1,78 @@
+// Owns a whole cloud in memory for tests of gateways: the real use cases, read models and streaming path over
+// a log and chunks that nothing survives.
+
+import type { SubjectKeys } from '#core/identity/subject-keys.ts';
+import { SUBJECT_KEY_BYTES } from '#core/identity/subject-keys.ts';
+import { type ManualClock, systemClock } from '#core/kernel/clock.ts';
+import { seededRandom } from '#core/kernel/random.ts';
+import { type AccountService, createAccounts } from '#services/accounts.service.ts';
+import { createBuckets } from '#services/buckets.service.ts';
+import type { Cloud } from '#services/cloud.ts';
+import type { ServiceContext } from '#services/context.ts';
+import { createObjects } from '#services/objects.service.ts';
+import { createUploads } from '#services/uploads.service.ts';
+import { WritesInFlight } from '#services/writes-in-flight.ts';
+import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
+import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
+import { MemoryChunkClient } from './memory-chunk-client.ts';
+import { openTestReadModels } from './read-models.ts';
+
+export interface MemoryCloud {
+  readonly cloud: Cloud;
+  readonly accounts: AccountService;
+  /** Dates whatever is stored. It stands still unless it is told to go on. */
+  readonly clock: ManualClock;
+  readonly chunks: MemoryChunkClient;
+  close(): Promise<void>;
+}
+
+export async function openMemoryCloud(): Promise<MemoryCloud> {
+  const models = await openTestReadModels();
+  const { clock, log, runner } = models;
+  const random = seededRandom(2);
+  const chunks = new MemoryChunkClient();
+  const digests = createInlineDigestPool();
+  const blobs = createBlobStream({ chunks, random, clock: systemClock, digests });
+  const context: ServiceContext = {
+    log,
+    runner,
+    objects: models.objects,
+    buckets: models.buckets,
+    uploads: models.uploads,
+    accounts: models.accounts,
+    blobs,
+    writes: new WritesInFlight(clock),
+    random,
+    barrier: () => undefined,
+  };
+  const buckets = createBuckets(context);
+  const objects = createObjects(context, buckets);
+  const accounts = createAccounts(context, memorySubjectKeys());
+  return {
+    cloud: { buckets, objects, uploads: createUploads(context, buckets, objects), accounts },
+    accounts,
+    clock,
+    chunks,
+    close: async () => {
+      await blobs.close();
+      await digests.close();
+      await models.close();
+    },
+  };
+}
+
+function memorySubjectKeys(): SubjectKeys {
+  const random = seededRandom(3);
+  const keys = new Map<string, Uint8Array>();
+  return {
+    async obtain(subject) {
+      const key = keys.get(subject) ?? random.fill(new Uint8Array(SUBJECT_KEY_BYTES));
+      keys.set(subject, key);
+      return key;
+    },
+    find: (subject) => keys.get(subject),
+    async destroy(subject) {
+      keys.delete(subject);
+    },
+  };
+}
