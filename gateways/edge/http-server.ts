@@ -9,11 +9,11 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import type { BodyWatch } from './body-watch.ts';
+import { Connections } from './connections.ts';
 import { drainAfterAnswer } from './drain.ts';
 import { requestIds } from './request-ids.ts';
 
@@ -72,26 +72,27 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   // One more than allowed, so that a request with too many can be told from one with its last headers dropped.
   server.maxHeadersCount = limits.httpHeaders + 1;
   server.maxConnections = limits.httpConnections;
-  const gate = new Gate(server, options);
-  server.on('request', gate.serve);
-  server.on('checkContinue', gate.serve);
-  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
-    plain(response, 417),
-  );
-  server.on('clientError', answerClientError);
-  return gate;
+  return new Gate(server, options);
 }
 
 class Gate implements HttpServer {
   readonly #server: Server;
   readonly #options: HttpServerOptions;
   readonly #nextId: () => string;
-  #closing = false;
+  readonly #connections = new Connections();
 
   constructor(server: Server, options: HttpServerOptions) {
     this.#server = server;
     this.#options = options;
     this.#nextId = requestIds(options.random);
+    server.on('connection', this.#connections.add);
+    server.on('clientError', this.#connections.refuse);
+    server.on('request', this.#serve);
+    // Only a body that is wanted is asked for: `100 Continue` is request-body.ts's.
+    server.on('checkContinue', this.#serve);
+    server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
+      plain(response, 417),
+    );
   }
 
   listen(port: number, host: string): Promise<number> {
@@ -105,24 +106,23 @@ class Gate implements HttpServer {
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
     const graceOver = new AbortController();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
+    this.#connections.close();
     const grace = this.#options.clock.sleep(limits.shutdownGraceMs, graceOver.signal);
     await Promise.race([closed, grace.then(() => this.#server.closeAllConnections())]);
     graceOver.abort();
     await closed;
   }
 
-  readonly serve = (request: IncomingMessage, response: ServerResponse): void => {
+  readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
     const requestId = this.#nextId();
     if (this.#options.access) this.#recordAccess(this.#options.access, request, response, requestId);
     drainAfterAnswer(request, response, this.#options.watch);
-    // So that the last answer of a connection ends it.
-    if (this.#closing) response.shouldKeepAlive = false;
-    if (request.rawHeaders.length > 2 * limits.httpHeaders) {
-      plain(response, 431);
+    this.#connections.begin(request, response);
+    const refused = refusedStatus(request);
+    if (refused !== undefined) {
+      plain(response, refused);
       return;
     }
     try {
@@ -177,26 +177,16 @@ class Gate implements HttpServer {
 
 const LISTEN_BACKLOG = 1024;
 
+/** What the parser lets through and no gateway can serve. */
+function refusedStatus(request: IncomingMessage): number | undefined {
+  if (request.rawHeaders.length > 2 * limits.httpHeaders) return 431;
+  const coding = request.headers['transfer-encoding'];
+  return coding === undefined || coding.toLowerCase() === 'chunked' ? undefined : 501;
+}
+
 function plain(response: ServerResponse, status: number): void {
   const text = `${STATUS_CODES[status]}\n`;
   response.shouldKeepAlive = false;
   response.writeHead(status, { 'content-type': 'text/plain', 'content-length': text.length });
   response.end(text);
-}
-
-const CLIENT_ERRORS: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-};
-
-/** What the parser refused never becomes a request, so it is answered without a dialect. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = CLIENT_ERRORS[error.code ?? ''] ?? 400;
-  const text = `${STATUS_CODES[status]}\n`;
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain\r\n`;
-  socket.end(`${head}Content-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`);
 }

@@ -1,0 +1,65 @@
+// Owns which connection has requests in flight, so that a closing server cuts the idle ones at once and each other
+// one after its answer, and what the parser refuses is never answered into the middle of an answer.
+
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+
+interface Connection {
+  inFlight: number;
+  /** The latest of its answers. */
+  response: ServerResponse | undefined;
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+export class Connections {
+  readonly #open = new Map<Socket, Connection>();
+  #closing = false;
+
+  readonly add = (socket: Socket): void => {
+    this.#open.set(socket, { inFlight: 0, response: undefined });
+    socket.once('close', () => this.#open.delete(socket));
+  };
+
+  /** A request has come in. */
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const connection = this.#open.get(socket);
+    if (!connection) return;
+    connection.inFlight++;
+    connection.response = response;
+    if (this.#closing) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      connection.inFlight--;
+      if (this.#closing && connection.inFlight === 0) socket.destroySoon();
+    });
+  }
+
+  /** From now on a connection is closed once it has no request in flight. */
+  close(): void {
+    this.#closing = true;
+    for (const [socket, { inFlight, response }] of this.#open) {
+      if (inFlight === 0) socket.destroySoon();
+      else if (response) response.shouldKeepAlive = false;
+    }
+  }
+
+  /** Answers, without a dialect, what the parser refused: it never became a request. */
+  readonly refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    const connection = this.#open.get(socket);
+    const answering = connection !== undefined && connection.inFlight > 0;
+    if (error.code === 'ECONNRESET' || !socket.writable || (answering && connection.response?.headersSent)) {
+      socket.destroy();
+      return;
+    }
+    const status = CLIENT_ERRORS[error.code ?? ''] ?? 400;
+    const text = `${STATUS_CODES[status]}\n`;
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain\r\n`;
+    const answer = `${head}Content-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`;
+    // A request whose body cannot be parsed on will never end by itself.
+    socket.end(answer, () => answering && socket.destroy());
+  };
+}
