@@ -1,7 +1,8 @@
-// Owns the way out: a range of stored bytes, chunk by chunk and in order, to a target. The store verifies each
-// block, so nothing is verified again here. Guarantees bounded memory, and that it stops when the target has gone.
-// Budget per chunk of 1 MiB: no copy, two awaits, a buffer from the pool; up to two chunks are read ahead.
-// A small read: one await of the client, one write; no pooled buffer.
+// Owns the way out: a range of stored bytes, chunk by chunk and in order, to a target. The store verifies
+// each block, so nothing is verified again here. Guarantees bounded memory, and that it stops when the
+// target has gone.
+// Budget per chunk of 1 MiB: no copy, two awaits, a buffer from the pool; up to two chunks are read
+// ahead. A small read: one await of the client, one write; no pooled buffer.
 
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';

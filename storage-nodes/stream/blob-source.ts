@@ -1,5 +1,6 @@
-// Owns stored bytes as a source, for copies. It keeps one buffer, from a budget that only sources draw on, from its
-// start to its end (byte-budget.ts says why), and pushes in pieces of a block so that a pause takes hold soon.
+// Owns stored bytes as a source, for copies. It keeps one buffer, from a budget that only sources draw
+// on, from its start to its end (byte-budget.ts says why), and pushes in pieces of a block so that a
+// pause takes hold soon.
 // Budget per chunk: no copy, one promise.
 
 import { limits } from '#core/kernel/limits.ts';

@@ -1,10 +1,13 @@
-// Owns the port of the streaming path: a body of any length goes to chunks on the storage nodes, and comes back,
-// in bounded memory. Implemented by blob-writer.ts and blob-reader.ts.
+// Owns the port of the streaming path: a body of any length goes to chunks on the storage nodes, and comes
+// back, in bounded memory. Implemented by create-blob-stream.ts.
 
 export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme';
 
 export interface ByteSink {
-  /** Takes the bytes in (copies or finishes with them) before it returns. */
+  /**
+   * Takes the bytes in (copies or finishes with them) before it returns. What the source has in hand while
+   * it is being paused may still follow, up to limits.streamSpillBytes.
+   */
   write(bytes: Uint8Array): void;
   /** The body is complete: nothing was missing. */
   end(): void;
@@ -48,15 +51,19 @@ export interface BlobExtent {
 
 /** Where bytes of a read go; e.g. an HTTP response. */
 export interface BlobTarget {
-  /** Resolves when `bytes` may be reused; rejects when the receiver has gone. `undefined` means: already taken in. */
+  /**
+   * Resolves when `bytes` may be reused; rejects when the receiver has gone. `undefined` means: already
+   * taken in. The stream's own `write` must not be what it waits for: copies are made through `source`.
+   */
   write(bytes: Uint8Array): Promise<void> | undefined;
 }
 
 export interface BlobStream {
   /**
-   * Resolves when every chunk is durable on a quorum. On a fault the chunks written so far are deleted, as far as
-   * nodes can be reached (the collector takes the rest).
-   * @throws Fault `aborted` (the source failed; its error is the cause), `quorum-not-reached`, `no-space`, `busy`.
+   * Resolves when every chunk is durable on a quorum. On a fault the chunks written so far are deleted, as
+   * far as nodes can be reached (the collector takes the rest).
+   * @throws Fault `aborted` (the source failed; its error is the cause), `quorum-not-reached`, `no-space`,
+   * `busy` (a digest thread died), `closed`.
    */
   write(request: BlobWriteRequest): Promise<WrittenBlob>;
   /**

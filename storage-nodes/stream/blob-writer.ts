@@ -1,10 +1,13 @@
-// Owns the way in: one body from its source to chunks on the storage nodes. Guarantees that a resolved write is
-// durable, that a rejected one has let go of every buffer and deleted what it wrote, and that memory is bounded.
-// Budget per chunk of 1 MiB: each byte copied once (from the source into the chunk; of a push that meets a full
-// buffer, the rest once more), read once for the block CRCs and once for each digest; three promises, six small
-// objects. A small body: the promise of the write and two reactions to the client's; one buffer of its size.
+// Owns the way in: one body from its source to chunks on the storage nodes. Guarantees that a resolved
+// write is durable, that a rejected one has let go of every buffer and deleted what it wrote, and that
+// memory is bounded.
+// Budget per chunk of 1 MiB: each byte copied once (from the source into the chunk; of a push that meets
+// a full buffer, the rest once more), read once for the block CRCs and once for each digest; three
+// promises, six small objects. A small body: the promise of the write and two reactions to the client's;
+// one buffer of its size.
 //
-// Every event (bytes, end, failure, budget, put, digest) is recorded, then #advance() does what has become possible.
+// Every event (bytes, end, failure, budget, put, digest) is recorded, then #advance() does what has
+// become possible.
 
 import { crc32 } from '@node-rs/crc32';
 import { Bug } from '#core/kernel/assert.ts';
@@ -148,14 +151,18 @@ export class BlobWriter implements ByteSink {
     return false;
   }
 
-  /** Copies as much as there are buffers for, and hands on each chunk that is full. @returns how many bytes. */
+  /**
+   * Copies as much as there are buffers for, and hands on each chunk that is full. @returns how many
+   * bytes.
+   */
   #fill(bytes: Uint8Array): number {
     let taken = 0;
     while (taken < bytes.length && this.#takeBuffer()) {
       const lease = this.#lease as Lease;
       const room = Math.min(limits.chunkBytes, lease.bytes.length) - this.#filledBytes;
       const fits = Math.min(room, bytes.length - taken);
-      lease.bytes.set(fits === bytes.length ? bytes : bytes.subarray(taken, taken + fits), this.#filledBytes);
+      const piece = fits === bytes.length ? bytes : bytes.subarray(taken, taken + fits);
+      lease.bytes.set(piece, this.#filledBytes);
       taken += fits;
       this.#filledBytes += fits;
       if (this.#filledBytes === limits.chunkBytes) this.#handOn();

@@ -1,7 +1,7 @@
-// Owns the buffers of the streaming path, in shared memory so that digest threads read them without a copy. Fresh
-// memory is ten times slower to touch than warm memory, so buffers are recycled, the warmest first; those that
-// nobody needed for a while are let go. Bounded by the byte budgets: a buffer is taken only with a permit in hand,
-// and a new one is made only while all others are out.
+// Owns the buffers of the streaming path, in shared memory so that digest threads read them without a
+// copy. Fresh memory is ten times slower to touch than warm memory, so buffers are recycled, the warmest
+// first; those that nobody needed for a while are let go. Bounded by the byte budgets: a buffer is taken
+// only with a permit in hand, and a new one is made only while all others are out.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';

@@ -1,15 +1,17 @@
-// Owns the byte budget: a semaphore counted in bytes, so that no number of requests makes the process grow without
-// bound. Fair: first come, first served, and a small request never overtakes a large one that waits.
+// Owns the byte budget: a semaphore counted in bytes, so that no number of requests makes the process
+// grow without bound. Fair: first come, first served, and a small request never overtakes a large one
+// that waits.
 // Budget: no promise; a grant is a callback; a wait is one object.
 //
-// Why nobody waits for ever. (1) What is in flight (handed to the chunk client and the digests) is given back by
-// them, and they never ask for budget. (2) A writer holds, beyond what is in flight, at most one buffer that it
-// fills, and it waits only while it holds none; so whoever waits holds nothing that does not come back by itself.
-// (3) Whoever fills a buffer waits for its source alone: a client, whom the gateway's timeouts end, or a BlobSource.
-// (4) A BlobSource takes its one buffer from a budget of its own, before the writer has asked for anything (the
-// writer asks at the first byte), and keeps it to the end; so buffers of sources are never waited for by one that
-// holds a buffer of a writer. (5) A reader waits only while it holds nothing, reads ahead only with what nobody
-// else waits for, and its target must not draw on this budget: copies are made through BlobStream.source.
+// Why nobody waits for ever. (1) What is in flight (handed to the chunk client and the digests) is given
+// back by them, and they never ask for budget. (2) A writer holds, beyond what is in flight, at most one
+// buffer that it fills, and it waits only while it holds none; so whoever waits holds nothing that does
+// not come back by itself. (3) Whoever fills a buffer waits for its source alone: a client, whom the
+// gateway's timeouts end, or a BlobSource. (4) A BlobSource takes its one buffer from a budget of its
+// own, before the writer has asked for anything (the writer asks at the first byte), and keeps it to the
+// end; so buffers of sources are never waited for by one that holds a buffer of a writer. (5) A reader
+// waits only while it holds nothing, reads ahead only with what nobody else waits for, and its target
+// must not draw on this budget: copies are made through BlobStream.source.
 
 import { assert } from '#core/kernel/assert.ts';
 

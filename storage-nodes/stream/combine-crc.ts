@@ -1,6 +1,8 @@
-// Owns the joining of CRCs: the CRC of two runs of bytes in a row follows from theirs alone, so the checksum of an
-// object made of parts costs no second reading. About twenty multiplications of polynomials for each join.
-// Method: Adler's crc32_combine (zlib): the CRC before is multiplied by x^(8 * lengthB) modulo the polynomial.
+// Owns the joining of CRCs: the CRC of two runs of bytes in a row follows from theirs alone, so the
+// checksum of an object made of parts costs no second reading. About twenty multiplications of
+// polynomials for each join.
+// Method: Adler's crc32_combine (zlib): the CRC before is multiplied by x^(8 * lengthB) modulo the
+// polynomial.
 
 import { assert } from '#core/kernel/assert.ts';
 import { CRC64_NVME_REFLECTED } from './crc64nvme.ts';

@@ -1,9 +1,9 @@
-// Owns CRC-64/NVME (NVM Express NVM Command Set Specification, "64b CRC Polynomials"; "CRC-64/NVME" in the RevEng
-// catalogue) in a WebAssembly module assembled here. Budget per MiB: 1 MiB copied into the module's memory in pieces
-// of 64 KiB that stay in the cache, 16 calls, 16 BigInts.
-// The algorithm is "slicing-by-16" (Kounavis and Berry, "A Systematic Approach to Building High Performance,
-// Software-based, CRC Generators", 2005): table k gives what one byte does to the checksum k bytes later,
-// so sixteen look-ups that do not wait for one another take in sixteen bytes.
+// Owns CRC-64/NVME (NVM Express NVM Command Set Specification, "64b CRC Polynomials"; "CRC-64/NVME" in
+// the RevEng catalogue) in a WebAssembly module assembled here. Budget per MiB: 1 MiB copied into the
+// module's memory in pieces of 64 KiB that stay in the cache, 16 calls, 16 BigInts.
+// The algorithm is "slicing-by-16" (Kounavis and Berry, "A Systematic Approach to Building High
+// Performance, Software-based, CRC Generators", 2005): table k gives what one byte does to the checksum k
+// bytes later, so sixteen look-ups that do not wait for one another take in sixteen bytes.
 
 /** The polynomial 0xAD93D23594C93659 with its bits in reverse order. */
 export const CRC64_NVME_REFLECTED = 0x9a6c9329ac4bc9b5n;
@@ -14,7 +14,10 @@ const TABLES_BYTES = SLICES * TABLE_BYTES;
 const INPUT_BYTES = 64 * 1024;
 const PAGE_BYTES = 64 * 1024;
 
-/** The part of WebAssembly's JavaScript interface that is used here; Node's types leave it to the browser's. */
+/**
+ * The part of WebAssembly's JavaScript interface that is used here; Node's types leave it to the
+ * browser's.
+ */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
@@ -147,7 +150,8 @@ function updateBody(): number[] {
 }
 
 /**
- * Leaves on the stack the XOR of eight look-ups: the lowest byte of the word in table `top`, the next in `top - 1`, …
+ * Leaves on the stack the XOR of eight look-ups: the lowest byte of the word in table `top`, the next in
+ * `top - 1`, …
  * As a tree, since in a row each XOR would wait for the one before.
  */
 function lookUpBytes(word: number, top: number, first = 0, count = 8): number[] {
@@ -160,7 +164,10 @@ function lookUpBytes(word: number, top: number, first = 0, count = 8): number[] 
   ];
 }
 
-/** Entries have eight bytes: the byte's place in the table is (word >> 8 * byte & 0xff) << 3, in one shift and one mask. */
+/**
+ * Entries have eight bytes: the byte's place in the table is (word >> 8 * byte & 0xff) << 3, in one shift
+ * and one mask.
+ */
 function lookUp(word: number, byte: number, table: number): number[] {
   const shift =
     byte === 0 ? [...op.i64(3), ...op.i64ShiftLeft] : [...op.i64(8 * byte - 3), ...op.i64ShiftRight];

@@ -46,11 +46,11 @@ export interface BlobStreamStatus {
 /** The share of the budget that sources of copies have for themselves. */
 const SOURCES_SHARE = 1 / 8;
 
-export function createBlobStream(options: BlobStreamOptions): StreamOfChunks {
+export function createBlobStream(options: BlobStreamOptions): BlobStream & { status(): BlobStreamStatus } {
   return new StreamOfChunks(options);
 }
 
-export class StreamOfChunks implements BlobStream {
+class StreamOfChunks implements BlobStream {
   readonly #chunks: ChunkClient;
   readonly #activity = new Activity();
   readonly #pool: BufferPool;

@@ -1,5 +1,6 @@
-// Owns the digest threads. MD5 and the SHAs run on them, each body's digest on the least loaded one; CRCs are cheaper
-// than a message and run on the calling thread. A thread that dies fails its bodies and is replaced by the next start.
+// Owns the digest threads. MD5 and the SHAs run on them, each body's digest on the least loaded one; CRCs
+// are cheaper than a message and run on the calling thread. A thread that dies fails its bodies and is
+// replaced by the next start.
 // Budget per chunk and threaded digest: no copy, one message each way, one promise.
 
 import { Fault } from '#core/kernel/errors.ts';

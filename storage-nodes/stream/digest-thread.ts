@@ -1,5 +1,5 @@
-// Owns one digest thread as the main thread sees it. Guarantees that every promise given out settles: by the
-// thread's reply, or with a fault when the thread has ended, however it ended.
+// Owns one digest thread as the main thread sees it. Guarantees that every promise given out settles: by
+// the thread's reply, or with a fault when the thread has ended, however it ended.
 
 import { Worker } from 'node:worker_threads';
 import { assert } from '#core/kernel/assert.ts';
@@ -18,6 +18,12 @@ interface Job {
   cancelled: boolean;
 }
 
+/** A module that lets a thread run from source: `--import tsx` alone teaches the main thread only. */
+function teachTypeScript(): string {
+  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  return `data:text/javascript,import { register } from ${api}; register();`;
+}
+
 export class DigestThread {
   readonly #worker: Worker;
   readonly #ended: (thread: DigestThread) => void;
@@ -30,12 +36,8 @@ export class DigestThread {
   /** @param ended called once, when the thread is gone. */
   constructor(workerUrl: URL, ended: (thread: DigestThread) => void) {
     this.#ended = ended;
-    // From source, TypeScript must be taught to the new thread too.
-    const fromSource = workerUrl.pathname.endsWith('.ts');
-    this.#worker = new Worker(workerUrl, {
-      name: 'digest',
-      execArgv: fromSource ? ['--import', import.meta.resolve('tsx')] : [],
-    });
+    const execArgv = workerUrl.pathname.endsWith('.ts') ? ['--import', teachTypeScript()] : [];
+    this.#worker = new Worker(workerUrl, { name: 'digest', execArgv });
     this.#worker.unref();
     this.#worker.on('message', (reply: DigestReply) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#lose('busy', 'a digest thread failed', error));
@@ -92,7 +94,8 @@ export class DigestThread {
   forget(memory: SharedArrayBuffer): void {
     const slot = this.#slots.get(memory);
     if (slot === undefined) return;
-    // An idle thread would keep the memory until its next collection, so it is ended; the next digest starts another.
+    // An idle thread would keep the memory until its next collection, so it is ended; the next digest
+    // starts another.
     if (this.#jobs.size === 0) return void this.end('closed');
     this.#slots.delete(memory);
     this.#post({ order: 'forget', slot });

@@ -1,5 +1,6 @@
-// Owns the digests of bodies: the port behind which they run here or on other threads, and the version that runs
-// here. Budget per update: no copy, no allocation save one BigInt a piece for crc64nvme, no await.
+// Owns the digests of bodies: the port behind which they run here or on other threads, and the version
+// that runs here. Budget per update: no copy, no allocation save one BigInt a piece for crc64nvme, no
+// await.
 
 import { createHash, hash } from 'node:crypto';
 import { crc32, crc32c } from '@node-rs/crc32';
@@ -13,7 +14,8 @@ export type Digests = Partial<Record<DigestAlgorithm, Uint8Array>>;
 export interface RunningDigest {
   /**
    * Takes in the next bytes. Settles when they may be reused; `undefined` means: already taken in.
-   * It rejects when the digest is lost: Fault `busy` or `closed`. One update may follow another that is not settled.
+   * It rejects when the digest is lost: Fault `busy` or `closed`. An update may follow one that has not
+   * settled.
    */
   update(bytes: Uint8Array): Promise<void> | undefined;
   /** Called once, after the last update. @throws as `update`. */

@@ -1,5 +1,5 @@
-// Owns the deleting of chunks that nothing names, a few at a time. Best effort: what cannot be reached is left to
-// the collector.
+// Owns the deleting of chunks that nothing names, a few at a time. Best effort: what cannot be reached is
+// left to the collector.
 
 import { isFault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';

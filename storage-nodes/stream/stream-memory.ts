@@ -1,5 +1,6 @@
-// Owns what a stage must have in hand to keep bytes of a body: a lease, which is a buffer together with its permit.
-// Guarantees that memory in use never exceeds the budget and that each lease goes back exactly once.
+// Owns what a stage must have in hand to keep bytes of a body: a lease, which is a buffer together with
+// its permit. Guarantees that memory in use never exceeds the budget and that each lease goes back
+// exactly once.
 
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';
