@@ -14,6 +14,8 @@ export const limits = {
   logSegmentBytes: 64 * MIB,
   logBatchBytes: 8 * MIB,
   logAppendsWaiting: 100_000,
+  /** As many are written without waiting for more. */
+  logFlushAppends: 64,
   followBatchEvents: 4_096,
   /** Type, user, project and ids of an event, each. */
   eventTextBytes: 1 * KIB,

@@ -1,0 +1,24 @@
+// Owns what every chunk store asserts of its callers. Input from outside is judged at the gateway; what is wrong
+// here is a bug of ours.
+
+import { assert } from '#core/kernel/assert.ts';
+import { limits } from '#core/kernel/limits.ts';
+import { CHUNK_ID_BYTES, type Chunk, type ChunkId } from './chunk-store.ts';
+
+export function checkId(id: ChunkId): void {
+  assert(id.length === CHUNK_ID_BYTES, `a chunk id has ${CHUNK_ID_BYTES} bytes`);
+}
+
+export function checkRange(offset: number, length: number): void {
+  assert(Number.isSafeInteger(offset) && offset >= 0, 'an offset is a whole number');
+  assert(Number.isSafeInteger(length) && length >= 0, 'a length is a whole number');
+}
+
+/** @param ownerBytes length of the owner in UTF-8. */
+export function checkChunk(chunk: Chunk, ownerBytes: number): void {
+  checkId(chunk.id);
+  assert(chunk.data.length <= limits.chunkBytes, `a chunk has at most ${limits.chunkBytes} bytes`);
+  const blocks = Math.ceil(chunk.data.length / limits.blockBytes);
+  assert(chunk.checksums.length === blocks, 'a chunk has one checksum for each of its blocks');
+  assert(ownerBytes <= limits.chunkOwnerBytes, `an owner has at most ${limits.chunkOwnerBytes} bytes`);
+}

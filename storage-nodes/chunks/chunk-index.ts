@@ -1,0 +1,319 @@
+// Owns where each chunk is: the hot index in front, the durable one behind, and the changes on their way from one to
+// the other. Guarantees that one state is seen throughout: a change counts from `put`/`remove`/`quarantine` on, and
+// reaches the durable index in one batch with the segments' counters and the checkpoint that goes with it.
+//
+// An entry that names a segment which is not there says nothing: that is how chunks leave with a vanished file.
+
+import { assert } from '#core/kernel/assert.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { limits } from '#core/kernel/limits.ts';
+import { CHUNK_ID_BYTES, type ChunkInfo } from './chunk-store.ts';
+import { type Checkpoint, type DurableIndex, IndexBatch, type IndexEntry } from './durable-index.ts';
+import { DELETED, HotIndex, isQuarantined, packedSize, QUARANTINED } from './hot-index.ts';
+import type { Segment } from './segment.ts';
+import type { SegmentTable } from './segment-table.ts';
+
+/** Where a chunk is. */
+export interface Place {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly packed: number;
+}
+
+/** The store surely has no such chunk. */
+export const ABSENT = Symbol('absent');
+
+interface Change {
+  readonly id: Buffer;
+  readonly createdMs: number;
+  readonly owner: string;
+}
+
+const FLUSH_CHANGES = 2_048;
+const FLUSH_BYTES = limits.chunkSegmentBytes / 4;
+const NO_OWNER = '';
+
+export class ChunkIndex {
+  chunks = 0;
+  liveBytes = 0;
+  quarantined = 0;
+  /** Where the next audit begins. */
+  auditFrom: Uint8Array = new Uint8Array(CHUNK_ID_BYTES);
+  readonly #segments: SegmentTable;
+  readonly #durable: DurableIndex;
+  readonly #hot: HotIndex;
+  readonly #lost: (error: unknown) => void;
+  #changes: Change[] = [];
+  #touched = new Set<Segment>();
+  #freed: number[] = [];
+  #bytesSinceFlush = 0;
+  #reachedSegment: number;
+  #reachedOffset: number;
+  /** Of the last batch tried, and of the last known to be stored. */
+  #tried: number;
+  #stored: number;
+  #flushes = 0;
+  #flushing: Promise<void> | undefined;
+  #failure: unknown;
+
+  /**
+   * @param options.checkpoint undefined when the durable index is empty.
+   * @param options.lost called when the durable index turned out to be another than the one that was written.
+   */
+  constructor(
+    segments: SegmentTable,
+    durable: DurableIndex,
+    options: {
+      hotEntries: number;
+      checkpoint: Checkpoint | undefined;
+      lost: (error: unknown) => void;
+    },
+  ) {
+    this.#segments = segments;
+    this.#durable = durable;
+    const { checkpoint } = options;
+    this.#hot = new HotIndex(options.hotEntries, checkpoint === undefined);
+    this.#tried = checkpoint?.sequence ?? 0;
+    this.#stored = this.#tried;
+    this.#reachedSegment = checkpoint?.segment ?? 0;
+    this.#reachedOffset = checkpoint?.offset ?? 0;
+    if (checkpoint !== undefined) this.auditFrom = Buffer.from(checkpoint.auditFrom, 'hex');
+    this.#lost = options.lost;
+  }
+
+  /** The place, {@link ABSENT}, or undefined where only {@link look} can tell. */
+  peek(id: Uint8Array): Place | typeof ABSENT | undefined {
+    const slot = this.#hot.find(id);
+    if (slot < 0) return this.#hot.complete ? ABSENT : undefined;
+    const number = this.#hot.segmentAt(slot);
+    if (number === DELETED) return ABSENT;
+    const segment = this.#segments.get(number);
+    if (segment === undefined) return ABSENT;
+    return { segment, offset: this.#hot.offsetAt(slot), packed: this.#hot.packedAt(slot) };
+  }
+
+  async look(id: Uint8Array): Promise<Place | undefined> {
+    for (;;) {
+      const known = this.peek(id);
+      if (known !== undefined) return known === ABSENT ? undefined : known;
+      const flushes = this.#flushes;
+      const entry = await this.#durable.get(id);
+      // Only while no batch was written in between is a miss above still a reason to believe what was read.
+      if (flushes !== this.#flushes) continue;
+      const news = this.peek(id);
+      if (news !== undefined) return news === ABSENT ? undefined : news;
+      const segment = entry && this.#segments.get(entry.segment);
+      if (entry === undefined || segment === undefined) return undefined;
+      this.#hot.remember(id, entry.segment, entry.offset, entry.packed);
+      return { segment, offset: entry.offset, packed: entry.packed };
+    }
+  }
+
+  /** A needle was made durable; it takes the place of `previous`. */
+  put(
+    needle: { id: Buffer; createdMs: number; owner: string },
+    place: Place,
+    previous: Place | undefined,
+  ): void {
+    if (previous !== undefined) this.#leave(previous);
+    const { segment, offset, packed } = place;
+    this.#hot.change(needle.id, segment.number, offset, packed);
+    segment.addLive(packed);
+    this.chunks += 1;
+    this.liveBytes += packedSize(packed);
+    this.#changed(segment, { id: needle.id, createdMs: needle.createdMs, owner: needle.owner });
+  }
+
+  /** The chunk is gone from the index: by a tombstone in `segment`, or with its segment. */
+  remove(id: Buffer, segment: Segment, previous: Place): void {
+    this.#leave(previous);
+    this.#hot.change(id, DELETED, 0, 0);
+    this.#changed(segment, { id, createdMs: 0, owner: NO_OWNER });
+  }
+
+  quarantine(id: Buffer, place: Place): void {
+    assert(!isQuarantined(place.packed), 'a chunk is quarantined once');
+    this.#leave(place);
+    this.#hot.change(id, place.segment.number, place.offset, place.packed | QUARANTINED);
+    place.segment.quarantined += 1;
+    this.quarantined += 1;
+    this.#changed(place.segment, { id, createdMs: 0, owner: NO_OWNER });
+  }
+
+  /** A segment was freed or lost its file. */
+  forget(segment: Segment): void {
+    this.#touched.delete(segment);
+    this.#freed.push(segment.number);
+    this.chunks -= segment.liveChunks;
+    this.liveBytes -= segment.liveDataBytes;
+    this.quarantined -= segment.quarantined;
+  }
+
+  /** Counts what the segment's record says is in it. */
+  restore(segment: Segment): void {
+    this.chunks += segment.liveChunks;
+    this.liveBytes += segment.liveDataBytes;
+    this.quarantined += segment.quarantined;
+  }
+
+  /** All before the end of the segment is reflected here now, `bytes` more than at the last call. */
+  reached(segment: Segment, bytes: number): void {
+    this.#touched.add(segment);
+    this.#reachedSegment = segment.number;
+    this.#reachedOffset = segment.endBytes;
+    this.#bytesSinceFlush += bytes;
+    if (this.#changes.length >= FLUSH_CHANGES || this.#bytesSinceFlush >= FLUSH_BYTES) this.flushSoon();
+  }
+
+  /** More changes wait than may. */
+  get lags(): boolean {
+    return this.#changes.length >= limits.chunkIndexLag;
+  }
+
+  /** Why changes do not reach the durable index, as far as the last attempt knew. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  flushSoon(): void {
+    if (this.#flushing === undefined) this.flush(false).catch(() => undefined);
+  }
+
+  /** Resolves when all changes made before the call are in the durable index; `sync` makes them outlive the power. */
+  async flush(sync: boolean): Promise<void> {
+    // A batch under way may have been made before the latest change.
+    while (this.#flushing !== undefined) await this.#flushing.catch(() => undefined);
+    this.#flushing = this.#flush(sync).finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  /** All chunks that can be read, in order of id. */
+  async *list(from: Uint8Array | undefined): AsyncGenerator<ChunkInfo> {
+    await this.flush(false);
+    for await (const entry of this.#durable.entries(from)) {
+      if (isQuarantined(entry.packed) || this.#segments.get(entry.segment) === undefined) continue;
+      const { id, packed, createdMs, owner } = entry;
+      yield { id, sizeBytes: packedSize(packed), createdMs, owner };
+    }
+  }
+
+  /** The ids of what is said to be in this segment. */
+  async *idsIn(segment: Segment): AsyncGenerator<Buffer> {
+    await this.flush(false);
+    for await (const entry of this.#durable.entries()) if (entry.segment === segment.number) yield entry.id;
+  }
+
+  /** Brings the entries of the durable index into memory, as long as there is room. */
+  async load(stop: AbortSignal): Promise<void> {
+    if (this.#hot.complete || this.chunks + this.quarantined > this.#hot.entriesMax) return;
+    this.#hot.keepDeleted = true;
+    try {
+      for await (const entry of this.#durable.entries()) {
+        // Once an entry was evicted, what the snapshot says of it may be older than what was forgotten.
+        if (stop.aborted || this.#hot.evicted) return;
+        if (this.#hot.isFull) return;
+        this.#hot.remember(entry.id, entry.segment, entry.offset, entry.packed);
+      }
+      this.#hot.complete = !this.#hot.evicted;
+    } finally {
+      this.#hot.dropDeleted();
+    }
+  }
+
+  async close(): Promise<void> {
+    // What could not be written is found in the segments by the next start.
+    await this.flush(true).catch(() => undefined);
+    await this.#durable.close();
+  }
+
+  #leave(place: Place): void {
+    this.#touched.add(place.segment);
+    if (isQuarantined(place.packed)) {
+      place.segment.quarantined -= 1;
+      this.quarantined -= 1;
+      return;
+    }
+    place.segment.removeLive(place.packed);
+    this.chunks -= 1;
+    this.liveBytes -= packedSize(place.packed);
+  }
+
+  #changed(segment: Segment, change: Change): void {
+    this.#touched.add(segment);
+    this.#changes.push(change);
+  }
+
+  async #flush(sync: boolean): Promise<void> {
+    if (this.#failure !== undefined) await this.#recover();
+    const [changes, touched, freed] = [this.#changes, this.#touched, this.#freed];
+    if (changes.length === 0 && touched.size === 0 && freed.length === 0 && !sync) return;
+    this.#changes = [];
+    this.#touched = new Set();
+    this.#freed = [];
+    this.#bytesSinceFlush = 0;
+    const batch = new IndexBatch();
+    const entries = this.#entriesOf(changes, batch);
+    for (const segment of touched) batch.putSegment(segment.record());
+    for (const number of freed) batch.removeSegment(number);
+    batch.putCheckpoint(this.#checkpoint());
+    try {
+      await this.#durable.write(batch, sync);
+    } catch (error) {
+      this.#failure = error;
+      this.#changes = [...changes, ...this.#changes];
+      for (const segment of touched) if (this.#segments.get(segment.number)) this.#touched.add(segment);
+      this.#freed.push(...freed);
+      throw error;
+    }
+    this.#stored = this.#tried;
+    this.#flushes += 1;
+    for (const { id, segment, offset, packed } of entries) this.#hot.settle(id, segment, offset, packed);
+  }
+
+  /** What the hot index says of each changed id now; dirty entries are never evicted, so it knows them all. */
+  #entriesOf(changes: readonly Change[], batch: IndexBatch): IndexEntry[] {
+    const entries: IndexEntry[] = [];
+    for (const { id, createdMs, owner } of changes) {
+      const slot = this.#hot.find(id);
+      if (slot < 0) continue;
+      const segment = this.#hot.segmentAt(slot);
+      const offset = this.#hot.offsetAt(slot);
+      const entry = { id, segment, offset, packed: this.#hot.packedAt(slot), createdMs, owner };
+      entries.push(entry);
+      if (segment === DELETED) batch.remove(id);
+      else batch.put(entry);
+    }
+    return entries;
+  }
+
+  #checkpoint(): Checkpoint {
+    this.#tried += 1;
+    return {
+      version: 1,
+      sequence: this.#tried,
+      segment: this.#reachedSegment,
+      offset: this.#reachedOffset,
+      lastNumber: this.#segments.lastNumber,
+      auditFrom: Buffer.from(this.auditFrom).toString('hex'),
+    };
+  }
+
+  /** After a failed write RocksDB takes no more until it is opened anew; it must still be the index we wrote. */
+  async #recover(): Promise<void> {
+    await this.#durable.reopen();
+    const checkpoint = await this.#durable.checkpoint();
+    const found = checkpoint?.sequence ?? 0;
+    // A batch that failed may have been stored all the same; it is written again.
+    if (found < this.#stored || found > this.#tried) {
+      const fault = new Fault(
+        'corruption',
+        `the chunk index in the directory is not the one that was written`,
+      );
+      this.#lost(fault);
+      throw fault;
+    }
+    this.#failure = undefined;
+  }
+}

@@ -1,0 +1,467 @@
+// Owns the chunk store on a directory: log-structured segments (the truth), an index (rebuilt when lost), and the
+// order of operations on one chunk. Guarantees what the port promises, at any point of a crash: an acknowledged put is
+// read back whole or faults, an acknowledged delete is never undone, and a directory that is damaged or removed while
+// serving makes reads fault, so that the caller turns to the other replicas, but never the process fail.
+//
+// A PUT on its way:  put -> group-writer (batch, fdatasync) -> chunk-index (hot entry; durable index later, in batches)
+// A GET on its way:  read -> chunk-index (hot entry, else durable index) -> chunk-reader (one pread, blocks verified)
+
+import { assert } from '#core/kernel/assert.ts';
+import type { Clock } from '#core/kernel/clock.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { Random } from '#core/kernel/random.ts';
+import { checkChunk, checkId, checkRange } from './chunk-checks.ts';
+import { type ChunkDisk, nodeChunkDisk } from './chunk-disk.ts';
+import { ABSENT, type ChunkIndex, type Place } from './chunk-index.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import {
+  type AuditReport,
+  CHUNK_ID_BYTES,
+  type Chunk,
+  type ChunkId,
+  type ChunkInfo,
+  type ChunkStore,
+  type ChunkStoreStatus,
+} from './chunk-store.ts';
+import { Compactor } from './compaction.ts';
+import { type Append, GroupWriter } from './group-writer.ts';
+import { isQuarantined, pack, packedSize } from './hot-index.ts';
+import { CHUNK_NEEDLE, needleBytes, TOMBSTONE_NEEDLE } from './needle.ts';
+import type { ScannedNeedle } from './needle-scan.ts';
+import { recover } from './recovery.ts';
+import type { Segment } from './segment.ts';
+import type { Purpose, SegmentTable } from './segment-table.ts';
+
+export interface DiskChunkStoreOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Bytes that the segment files may take together; without it, what the file system has. */
+  readonly capacityBytes?: number;
+  /** Fixes the size of new segments, which else follows the size of the store. */
+  readonly segmentBytes?: number;
+  /** Entries of the in-memory index, 43 bytes each. */
+  readonly hotEntries?: number;
+  readonly disk?: ChunkDisk;
+}
+
+/** What serves the directory as it is now; replaced as a whole when the directory turns out to be another. */
+interface Serving {
+  readonly segments: SegmentTable;
+  readonly index: ChunkIndex;
+  readonly writer: GroupWriter;
+  readonly reader: ChunkReader;
+  readonly loading: Promise<void>;
+  readonly stop: AbortController;
+}
+
+type Payload = Omit<Append, 'replaces' | 'purpose' | 'previous' | 'done' | 'failed'>;
+
+const DONE = Promise.resolve();
+const RETRY_MS = 1_000;
+const UNREPORTED_MAX = 1_024;
+const NO_PAYLOAD = {
+  data: new Uint8Array(0),
+  checksums: new Uint32Array(0),
+  owner: '',
+  ownerBytes: 0,
+} as const;
+
+export class DiskChunkStore implements ChunkStore {
+  readonly #options: DiskChunkStoreOptions;
+  readonly #disk: ChunkDisk;
+  #serving: Serving | undefined;
+  #opening: Promise<void> | undefined;
+  #openFailedMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+  /** One operation on a chunk at a time; by id as a Latin-1 string. */
+  readonly #inFlight = new Map<string, Promise<unknown>>();
+  /** Audits and compactions, one at a time. */
+  #upkeep: Promise<unknown> = DONE;
+  #auditBuffer: Buffer | undefined;
+  /** Found damaged by no read of a client and no audit. */
+  #unreported: ChunkId[] = [];
+
+  private constructor(options: DiskChunkStoreOptions) {
+    this.#options = options;
+    this.#disk = options.disk ?? nodeChunkDisk;
+  }
+
+  /**
+   * Opens the store in the directory, an empty one where there is none.
+   * @throws Fault `locked` when the directory is in use.
+   */
+  static async open(options: DiskChunkStoreOptions): Promise<DiskChunkStore> {
+    const store = new DiskChunkStore(options);
+    store.#serving = await store.#start();
+    return store;
+  }
+
+  put(chunk: Chunk): Promise<void> {
+    const ownerBytes = Buffer.byteLength(chunk.owner);
+    checkChunk(chunk, ownerBytes);
+    const serving = this.#serving;
+    if (serving === undefined || this.#closed) return this.#whenServing().then(() => this.put(chunk));
+    const refusal = serving.writer.refusal;
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const id = Buffer.from(chunk.id);
+    const key = id.toString('latin1');
+    const { data, checksums, owner } = chunk;
+    const createdMs = this.#options.clock.nowMs();
+    const needle = { kind: CHUNK_NEEDLE, id, data, checksums, owner, ownerBytes, createdMs };
+    if (!this.#inFlight.has(key)) {
+      const place = serving.index.peek(id);
+      if (place === ABSENT) return this.#putNew(serving, key, needle);
+      if (place !== undefined && !isQuarantined(place.packed)) return DONE;
+    }
+    return this.#alone(key, async (now) => {
+      const place = await now.index.look(id);
+      if (place === undefined || isQuarantined(place.packed)) {
+        await this.#append(now, 'put', needle, place);
+      }
+    });
+  }
+
+  async read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
+    checkId(id);
+    checkRange(offset, length);
+    const serving = this.#serving;
+    if (serving === undefined || this.#closed) {
+      await this.#whenServing();
+      return this.read(id, offset, length, target);
+    }
+    const known = serving.index.peek(id);
+    const place = known ?? (await serving.index.look(id)) ?? ABSENT;
+    if (place === ABSENT || isQuarantined(place.packed)) throw missing(id);
+    try {
+      const bytes = serving.reader.read(id, place, offset, length, target);
+      return bytes instanceof Uint8Array ? bytes : await bytes;
+    } catch (error) {
+      if (await this.#isGone(serving, id, place)) throw missing(id);
+      await this.#quarantine(id, place);
+      throw new Fault('chunk-corrupt', `chunk ${hex(id)} is damaged`, { cause: error });
+    }
+  }
+
+  async stat(id: ChunkId): Promise<ChunkInfo | undefined> {
+    checkId(id);
+    const serving = await this.#whenServing();
+    const place = await serving.index.look(id);
+    if (place === undefined || isQuarantined(place.packed)) return undefined;
+    try {
+      return serving.reader.info(id, place);
+    } catch {
+      if (!(await this.#isGone(serving, id, place))) await this.#quarantineUnreported(id, place);
+      return undefined;
+    }
+  }
+
+  async delete(id: ChunkId): Promise<void> {
+    checkId(id);
+    const copy = Buffer.from(id);
+    await this.#alone(copy.toString('latin1'), async (serving) => {
+      const place = await serving.index.look(copy);
+      if (place === undefined) return;
+      await this.#append(serving, 'upkeep', this.#tombstone(copy), place);
+    });
+  }
+
+  async *list(options?: { readonly from?: ChunkId }): AsyncGenerator<ChunkInfo> {
+    if (options?.from !== undefined) checkId(options.from);
+    const serving = await this.#whenServing();
+    for await (const info of serving.index.list(options?.from)) {
+      if (this.#closed) throw closedFault();
+      yield info;
+    }
+  }
+
+  audit(limit: number): Promise<AuditReport> {
+    return this.#oneUpkeep(async (serving) => {
+      const damaged: ChunkId[] = this.#unreported.splice(0);
+      let checked = 0;
+      this.#dropVanished(serving);
+      let next: Uint8Array = new Uint8Array(CHUNK_ID_BYTES);
+      for await (const { id } of serving.index.list(serving.index.auditFrom)) {
+        if (checked >= limit || this.#closed) {
+          next = id;
+          break;
+        }
+        checked += 1;
+        const place = await serving.index.look(id);
+        if (place === undefined || isQuarantined(place.packed)) continue;
+        if (await this.#isWhole(serving, id, place)) continue;
+        if ((await this.#isGone(serving, id, place)) || !(await this.#quarantine(id, place))) continue;
+        damaged.push(id);
+      }
+      serving.index.auditFrom = next;
+      return { checked, damaged };
+    });
+  }
+
+  compact(limit: number): Promise<number> {
+    return this.#oneUpkeep(async (serving) => {
+      this.#dropVanished(serving);
+      const { segments, index, writer } = serving;
+      const compactor = new Compactor({
+        segments,
+        index,
+        move: (needle, segment) => this.#move(needle, segment),
+        bury: (needle) => this.#bury(needle),
+        dismiss: (id, segment) => this.#dismiss(id, segment),
+        seal: () => writer.seal(),
+        stopped: () => this.#closed || this.#serving !== serving,
+      });
+      return compactor.run(limit);
+    });
+  }
+
+  status(): ChunkStoreStatus {
+    const serving = this.#serving;
+    if (serving === undefined) return { chunks: 0, liveBytes: 0, fileBytes: 0, quarantined: 0, full: false };
+    const { index, segments } = serving;
+    const { chunks, liveBytes, quarantined } = index;
+    return { chunks, liveBytes, fileBytes: segments.fileBytes, quarantined, full: segments.full };
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    const serving = this.#serving;
+    if (serving === undefined) return;
+    await serving.writer.close();
+    await this.#upkeep;
+    serving.stop.abort();
+    await serving.loading;
+    try {
+      await serving.index.close();
+    } finally {
+      await serving.segments.close();
+    }
+  }
+
+  /** The way of nearly every put: {@link #alone} without its promises. */
+  #putNew(serving: Serving, key: string, needle: Payload): Promise<void> {
+    const free = () => this.#inFlight.delete(key);
+    const written = this.#append(serving, 'put', needle, undefined, 0, free);
+    this.#inFlight.set(key, written);
+    return written;
+  }
+
+  /** @param free called before it resolves or rejects. */
+  #append(
+    serving: Serving,
+    purpose: Purpose,
+    needle: Payload,
+    previous: Place | undefined,
+    replaces = previous?.segment.number ?? 0,
+    free?: () => void,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { kind, id, data, checksums, owner, ownerBytes, createdMs } = needle;
+      const done = () => {
+        free?.();
+        resolve();
+      };
+      const failed = (fault: unknown) => {
+        free?.();
+        reject(fault);
+      };
+      const fields = { kind, id, data, checksums, owner, ownerBytes, createdMs, replaces };
+      serving.writer.append({ ...fields, purpose, previous, done, failed });
+    });
+  }
+
+  #tombstone(id: Buffer): Payload {
+    return { ...NO_PAYLOAD, kind: TOMBSTONE_NEEDLE, id, createdMs: this.#options.clock.nowMs() };
+  }
+
+  /** Runs when no other operation on the chunk does. */
+  async #alone<T>(key: string, run: (serving: Serving) => Promise<T>): Promise<T> {
+    const serving = await this.#whenServing();
+    for (let other = this.#inFlight.get(key); other !== undefined; other = this.#inFlight.get(key)) {
+      await other.catch(() => undefined);
+    }
+    const result = run(this.#serving ?? serving);
+    this.#inFlight.set(key, result);
+    try {
+      return await result;
+    } finally {
+      this.#inFlight.delete(key);
+    }
+  }
+
+  /** False when the chunk has moved or gone since. */
+  #quarantine(id: ChunkId, place: Place): Promise<boolean> {
+    const copy = Buffer.from(id);
+    return this.#alone(copy.toString('latin1'), async ({ index }) => {
+      const now = await index.look(copy);
+      if (now === undefined || !isSamePlace(now, place) || isQuarantined(now.packed)) return false;
+      index.quarantine(copy, now);
+      return true;
+    });
+  }
+
+  async #quarantineUnreported(id: ChunkId, place: Place): Promise<void> {
+    const found = await this.#quarantine(id, place);
+    if (found && this.#unreported.length < UNREPORTED_MAX) this.#unreported.push(Buffer.from(id));
+  }
+
+  async #isWhole(serving: Serving, id: ChunkId, place: Place): Promise<boolean> {
+    this.#auditBuffer ??= Buffer.allocUnsafeSlow(limits.chunkBytes + limits.blockBytes);
+    try {
+      await serving.reader.read(id, place, 0, packedSize(place.packed), this.#auditBuffer, true);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether a read failed because the chunk is no longer there: its file was removed, or the store was closed. */
+  async #isGone(serving: Serving, id: ChunkId, place: Place): Promise<boolean> {
+    if (this.#closed) throw closedFault();
+    if (this.#serving !== serving) return true;
+    if (!serving.segments.exists(place.segment)) this.#dropVanished(serving);
+    const now = await serving.index.look(id);
+    return now === undefined || !isSamePlace(now, place);
+  }
+
+  #dropVanished(serving: Serving): void {
+    if (!this.#disk.exists(this.#options.directory)) {
+      this.#startAgain();
+      return;
+    }
+    for (const segment of serving.segments.dropVanished()) serving.index.forget(segment);
+  }
+
+  #move(needle: ScannedNeedle, segment: Segment): Promise<void> {
+    const id = needle.id as Buffer;
+    return this.#alone(id.toString('latin1'), async (serving) => {
+      const place = await serving.index.look(id);
+      if (place?.segment !== segment || place.offset !== needle.offset) return;
+      if (needle.intact && !isQuarantined(place.packed)) {
+        return this.#append(serving, 'upkeep', { ...needle, id, kind: CHUNK_NEEDLE }, place);
+      }
+      this.#dismissAt(serving, id, place);
+    });
+  }
+
+  #bury(needle: ScannedNeedle): Promise<boolean> {
+    const id = needle.id as Buffer;
+    return this.#alone(id.toString('latin1'), async (serving) => {
+      if ((await serving.index.look(id)) !== undefined) return false;
+      await this.#append(serving, 'upkeep', this.#tombstone(id), undefined, needle.replaces);
+      return true;
+    });
+  }
+
+  #dismiss(id: Buffer, segment: Segment): Promise<void> {
+    return this.#alone(id.toString('latin1'), async (serving) => {
+      const place = await serving.index.look(id);
+      if (place?.segment === segment) this.#dismissAt(serving, id, place);
+    });
+  }
+
+  /** The chunk goes with its segment, which is about to be freed. */
+  #dismissAt(serving: Serving, id: Buffer, place: Place): void {
+    const news = !isQuarantined(place.packed);
+    if (news && this.#unreported.length < UNREPORTED_MAX) this.#unreported.push(id);
+    serving.index.remove(id, place.segment, place);
+  }
+
+  #oneUpkeep<T>(run: (serving: Serving) => Promise<T>): Promise<T> {
+    const result = this.#upkeep.then(async () => run(await this.#whenServing()));
+    this.#upkeep = result.catch(() => undefined);
+    return result;
+  }
+
+  async #whenServing(): Promise<Serving> {
+    if (this.#closed) throw closedFault();
+    if (this.#serving === undefined) {
+      if (this.#opening === undefined) this.#startAgain();
+      await this.#opening;
+    }
+    if (this.#closed || this.#serving === undefined) throw closedFault();
+    return this.#serving;
+  }
+
+  async #start(): Promise<Serving> {
+    const { directory, clock, random, capacityBytes, segmentBytes } = this.#options;
+    const { segments, index } = await recover({
+      ...{ directory, clock, random, capacityBytes, segmentBytes, disk: this.#disk },
+      hotEntries: this.#options.hotEntries ?? limits.chunkHotEntries,
+      indexLost: () => this.#startAgain(),
+    });
+    const writer = new GroupWriter({
+      segments,
+      committed: (append, segment, offset) => commit(index, append, segment, offset),
+      batchCommitted: (segment, bytes) => index.reached(segment, bytes),
+      ready: () => (index.lags ? index.flush(false).catch(lagFault) : undefined),
+      troubled: () => {
+        if (this.#serving?.writer === writer) this.#dropVanished(this.#serving);
+      },
+    });
+    const stop = new AbortController();
+    const loading = index.load(stop.signal).catch(() => undefined);
+    return { segments, index, writer, reader: new ChunkReader(segments.files), loading, stop };
+  }
+
+  /** The directory is not the one that was opened, so it is opened anew, with what is in it now. */
+  #startAgain(): void {
+    if (this.#opening !== undefined || this.#closed) return;
+    const old = this.#serving;
+    const { clock } = this.#options;
+    this.#serving = undefined;
+    const attempt = async () => {
+      if (old !== undefined) await abandon(old);
+      if (clock.monotonicMs() - this.#openFailedMs < RETRY_MS)
+        throw new Fault('busy', 'the directory cannot be opened');
+      try {
+        this.#serving = await this.#start();
+      } catch (error) {
+        this.#openFailedMs = clock.monotonicMs();
+        throw new Fault('busy', 'the directory cannot be opened', { cause: error });
+      } finally {
+        this.#opening = undefined;
+      }
+    };
+    this.#opening = attempt();
+    this.#opening.catch(() => undefined);
+  }
+}
+
+function commit(index: ChunkIndex, append: Append, segment: Segment, offset: number): void {
+  const { id, previous, data, ownerBytes } = append;
+  if (append.kind === TOMBSTONE_NEEDLE) {
+    segment.tombstoneBytes += needleBytes(0, 0);
+    if (previous !== undefined) index.remove(id, segment, previous);
+    return;
+  }
+  assert(append.kind === CHUNK_NEEDLE, 'a needle is a chunk or a tombstone');
+  index.put(append, { segment, offset, packed: pack(data.length, ownerBytes) }, previous);
+}
+
+async function abandon(serving: Serving): Promise<void> {
+  serving.stop.abort();
+  await serving.writer.abandon(new Fault('closed', 'the directory was removed'));
+  await serving.loading;
+  // What cannot be written there any more is in no need of it.
+  await serving.index.close().catch(() => undefined);
+  await serving.segments.close();
+}
+
+const isSamePlace = (a: Place, b: Place) => a.segment === b.segment && a.offset === b.offset;
+const hex = (id: ChunkId) => Buffer.from(id).toString('hex');
+const missing = (id: ChunkId) => new Fault('chunk-missing', `no chunk ${hex(id)}`);
+const closedFault = () => new Fault('closed', 'the chunk store is closed');
+
+function lagFault(error: unknown): never {
+  const noSpace = error instanceof Error && /space/i.test(error.message);
+  throw new Fault(noSpace ? 'no-space' : 'busy', 'the chunk index cannot be written', { cause: error });
+}
