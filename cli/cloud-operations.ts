@@ -1,0 +1,95 @@
+// Owns the operator's commands as an open cloud carries them out: what the control socket serves, and what a command
+// runs itself where no cloud is running.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '#core/kernel/clock.ts';
+import { nodeDisk } from '#core/kernel/disk.ts';
+import { verifyLog } from '#core/log/embedded/verify.ts';
+import { projections } from '#projections/all.ts';
+import { openLevelStore } from '#projections/store/level-store.ts';
+import { rebuildProjection } from '#projections/store/rebuild.ts';
+import type { OpenCloud } from './compose.ts';
+import type { Operations, ReadableEvent, ReplayReport, ReportProgress, TailRequest } from './operations.ts';
+import { readableEvent } from './readable-event.ts';
+
+export function cloudOperations(open: OpenCloud): Operations {
+  const { accounts, log } = open;
+  return {
+    addAccount: (name, options) => accounts.addAccount(name, options),
+    listAccounts: () => accounts.listAccounts(),
+    removeAccount: (name) => accounts.removeAccount(name),
+    createKey: (name) => accounts.createKey(name),
+    revokeKey: (accessKeyId) => accounts.revokeKey(accessKeyId),
+    replay: (projection, report) => replay(open, projection, report),
+    async verifyLog(report) {
+      const { events, bytes, segments } = await verifyLog({
+        disk: nodeDisk,
+        directory: join(open.directory, 'log'),
+        untilOffset: (await log.tail())[0] ?? 0,
+        report: throttled(report),
+      });
+      return { events, bytes, files: segments };
+    },
+    tailLog: (request, signal) => tailLog(open, request, signal),
+  };
+}
+
+/** One replay at a time: each has a store of its own, and a second one would only be slower. */
+let replaying: Promise<unknown> = Promise.resolve();
+
+function replay(
+  open: OpenCloud,
+  name: string,
+  report: ReportProgress,
+): Promise<ReplayReport | { rejected: 'no-such-projection' }> {
+  const projection = projections.find((each) => each.name === name);
+  if (!projection) return Promise.resolve({ rejected: 'no-such-projection' });
+  const result = replaying.then(async () => {
+    const directory = join(open.directory, 'replay');
+    rmSync(directory, { recursive: true, force: true });
+    const store = await openLevelStore(directory);
+    try {
+      const { log, runner: running } = open;
+      return await rebuildProjection({
+        log,
+        clock: systemClock,
+        projection,
+        running,
+        store,
+        report: throttled(report),
+      });
+    } finally {
+      await store.close();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+  replaying = result.catch(() => {});
+  return result;
+}
+
+const REPORTS = 1_000;
+
+/** Reports no more often than anyone can see. */
+function throttled(report: ReportProgress): (done: number, total: number) => void {
+  let next = 0;
+  return (done, total) => {
+    if (done < next && done < total) return;
+    next = done + total / REPORTS;
+    report({ done, total });
+  };
+}
+
+async function* tailLog(
+  open: OpenCloud,
+  request: TailRequest,
+  signal: AbortSignal,
+): AsyncIterable<readonly ReadableEvent[]> {
+  const options = {
+    from: [],
+    signal,
+    ...(request.categories.length > 0 && { categories: request.categories }),
+  };
+  const batches = request.follow ? open.log.follow(options) : open.log.replay(options);
+  for await (const events of batches) yield events.map(readableEvent);
+}
