@@ -24,7 +24,7 @@ interface Health {
   failuresInARow: number;
   /** 0: in use. */
   asideUntilMs: number;
-  /** Of reads, each new one weighing an eighth; 0 before the first. */
+  /** Of reads, a moving average; 0 before the first. */
   latencyMs: number;
   latencyAtMs: number;
 }
@@ -54,7 +54,8 @@ export class DeviceHealth {
     this.answered(device);
     const health = this.#of(device);
     const nowMs = this.#clock.monotonicMs();
-    health.latencyMs += (nowMs - startedMs - health.latencyMs) / LATENCY_WEIGHT;
+    const change = nowMs - startedMs - health.latencyMs;
+    health.latencyMs += change / (change > 0 ? SLOWER_WEIGHT : FASTER_WEIGHT);
     health.latencyAtMs = nowMs;
   }
 
@@ -70,29 +71,38 @@ export class DeviceHealth {
     health.asideUntilMs = this.#clock.monotonicMs() + limits.deviceAsideMs;
   }
 
-  /**
-   * The first in the given order, from `start` round, that is neither aside nor much slower than a later
-   * one.
-   */
+  /** The first from `start` round that is not aside; or the fastest, where that one is much slower. */
   prefer(devices: readonly Device[], start: number): Device | undefined {
-    let best: Device | undefined;
+    let first: Device | undefined;
+    let fastest: Device | undefined;
     for (let i = 0; i < devices.length; i++) {
       const device = devices[(start + i) % devices.length] as Device;
       if (this.isAside(device)) continue;
-      if (best === undefined || this.#isMuchSlower(best, device)) best = device;
+      if (first === undefined) {
+        first = device;
+        if (this.#latencyMs(device) < limits.deviceSlowMs) return device;
+      }
+      if (fastest === undefined || this.#latencyMs(device) < this.#latencyMs(fastest)) fastest = device;
     }
-    return best;
+    if (first === undefined || fastest === undefined) return undefined;
+    if (this.#latencyMs(first) < this.#latencyMs(fastest) * SLOW_FACTOR) return first;
+    return this.#mayProbe(first) ? first : fastest;
   }
 
-  #isMuchSlower(device: Device, than: Device): boolean {
-    const health = this.#byId[device.id];
-    if (!health || health.latencyMs < limits.deviceSlowMs) return false;
-    if (health.latencyMs < (this.#byId[than.id]?.latencyMs ?? 0) * SLOW_FACTOR) return false;
+  /**
+   * Now and then one read finds out whether the device is still slow; those that come meanwhile go
+   * elsewhere.
+   */
+  #mayProbe(device: Device): boolean {
+    const health = this.#of(device);
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - health.latencyAtMs < limits.deviceSlowProbeMs) return true;
-    // One read finds out whether it is still slow; those that come meanwhile go elsewhere.
+    if (nowMs - health.latencyAtMs < limits.deviceSlowProbeMs) return false;
     health.latencyAtMs = nowMs;
-    return false;
+    return true;
+  }
+
+  #latencyMs(device: Device): number {
+    return this.#byId[device.id]?.latencyMs ?? 0;
   }
 
   #of(device: Device): Health {
@@ -104,7 +114,11 @@ export class DeviceHealth {
   }
 }
 
-const LATENCY_WEIGHT = 8;
+/**
+ * One slow read says little; a device seen fast again, by its one probe a second, soon gets its share back.
+ */
+const SLOWER_WEIGHT = 8;
+const FASTER_WEIGHT = 2;
 const SLOW_FACTOR = 4;
 
 /** Answers of a device that works. */

@@ -39,7 +39,7 @@ export class RunningPut implements QuorumPut {
   /** Replicas still looking for a device. */
   #open: number;
   #full = 0;
-  #decided = false;
+  #durable = false;
   #handoffs: Iterator<Device> | undefined;
   /** Devices that were passed over because they are aside: the last resort. */
   #aside: Device[] | undefined;
@@ -58,7 +58,8 @@ export class RunningPut implements QuorumPut {
     this.#chunk = chunk;
     this.#ring = ring;
     this.#partition = partitionOf(chunk.id, ring.partitionPower);
-    this.#quorum = quorumOf(ring);
+    // A majority.
+    this.#quorum = (ring.replicas >> 1) + 1;
     this.#open = ring.replicas;
     parts.counters.puts++;
     const primaries = ring.primaries(this.#partition);
@@ -120,32 +121,26 @@ export class RunningPut implements QuorumPut {
     if (isFault(error, 'no-space')) this.#full++;
   }
 
+  /** A refusal waits for all, so that it can tell what each of them said. */
   #judge(): void {
-    if (!this.#decided) {
-      if (this.#storedOn.length >= this.#quorum) {
-        this.#decided = true;
-        this.#resolveDurable();
-      } else if (this.#storedOn.length + this.#open < this.#quorum) {
-        this.#decided = true;
-        this.#refuse();
-      }
+    if (!this.#durable && this.#storedOn.length >= this.#quorum) {
+      this.#durable = true;
+      this.#resolveDurable();
     }
-    if (this.#open === 0) this.#resolveReleased();
+    if (this.#open > 0) return;
+    if (!this.#durable) this.#refuse();
+    this.#resolveReleased();
   }
 
   #refuse(): void {
     this.#parts.counters.putsFailed++;
-    const code = this.#storedOn.length + this.#full >= this.#quorum ? 'no-space' : 'quorum-not-reached';
-    const message = `${this.#storedOn.length} of ${this.#ring.replicas} replicas stored, ${this.#quorum} needed`;
+    const count = this.#storedOn.length;
+    const code = count + this.#full >= this.#quorum ? 'no-space' : 'quorum-not-reached';
+    const message = `${count} of ${this.#ring.replicas} replicas stored, ${this.#quorum} needed`;
     const stored = this.#storedOn.map((device) => outcomeOf(device, 'stored'));
     const options = { details: [...stored, ...(this.#failures ?? [])], cause: this.#lastError };
     // Whoever waits for `released` alone must not be ended by a rejection that nobody heard.
     this.durable.catch(() => {});
     this.#rejectDurable(new Fault(code, message, options));
   }
-}
-
-/** A majority of the ring's replicas. */
-export function quorumOf(ring: Ring): number {
-  return (ring.replicas >> 1) + 1;
 }

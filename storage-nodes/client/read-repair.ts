@@ -3,7 +3,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { ChunkId } from '#storage-nodes/chunks/chunk-store.ts';
-import { copyChunk } from '#storage-nodes/replication/copy-chunk.ts';
+import { copyChunk } from './copy-chunk.ts';
 import { throwBug } from './device-health.ts';
 import type { NodeOf } from './device-port.ts';
 

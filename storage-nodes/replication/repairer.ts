@@ -8,10 +8,10 @@ import { limits } from '#core/kernel/limits.ts';
 import { partitionOf } from '#core/ring/partition.ts';
 import type { Device, Ring } from '#core/ring/ring.ts';
 import type { ChunkId } from '#storage-nodes/chunks/chunk-store.ts';
+import { copyChunk } from '#storage-nodes/client/copy-chunk.ts';
 import { throwBug } from '#storage-nodes/client/device-health.ts';
 import type { NodeChunks, NodeOf } from '#storage-nodes/client/device-port.ts';
 import { ChunkCensus } from './chunk-census.ts';
-import { copyChunk } from './copy-chunk.ts';
 
 export interface RepairReport {
   /** Chunks looked at. */
@@ -119,9 +119,9 @@ class ChunkRepairer implements Repairer {
     let atHome = true;
     for (const primary of primaries) {
       if (broken.has(primary.id)) atHome = false;
-      else if (!holders.includes(primary)) atHome = (await this.#push(id, primary, holders, tally)) && atHome;
+      else if (!isAmong(holders, primary)) atHome = (await this.#push(id, primary, holders, tally)) && atHome;
     }
-    const handoffs = holders.filter((holder) => !primaries.includes(holder));
+    const handoffs = holders.filter((holder) => !isAmong(primaries, holder));
     if (!atHome || handoffs.length === 0) return;
     // A list is no proof: it may be older than a quarantine.
     for (const primary of primaries) if (!(await this.#isHeld(id, primary))) return;
@@ -175,7 +175,11 @@ class ChunkRepairer implements Repairer {
 }
 
 function isAtHome(primaries: readonly Device[], holders: readonly Device[]): boolean {
-  return primaries.length === holders.length && primaries.every((primary) => holders.includes(primary));
+  return primaries.length === holders.length && primaries.every((primary) => isAmong(holders, primary));
+}
+
+function isAmong(devices: readonly Device[], device: Device): boolean {
+  return devices.some((each) => each.id === device.id);
 }
 
 function noRepairs(): Tally {

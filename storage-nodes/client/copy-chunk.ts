@@ -4,7 +4,7 @@
 import { Fault } from '#core/kernel/errors.ts';
 import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
 import type { ChunkId } from '#storage-nodes/chunks/chunk-store.ts';
-import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import type { NodeChunks } from './device-port.ts';
 
 /** @throws Fault `chunk-missing` or `chunk-corrupt` of the source; or what the target's put throws. */
 export async function copyChunk(id: ChunkId, from: NodeChunks, to: NodeChunks): Promise<void> {

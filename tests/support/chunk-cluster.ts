@@ -1,0 +1,92 @@
+// Owns a small cluster in memory for tests of the quorum client and the repair passes: a ring, and a device
+// that can be made to fail for each of its places.
+
+import { ManualClock } from '#core/kernel/clock.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { seededRandom } from '#core/kernel/random.ts';
+import { partitionOf } from '#core/ring/partition.ts';
+import type { PlacedRing } from '#core/ring/placed-ring.ts';
+import type { Device } from '#core/ring/ring.ts';
+import { rebalance } from '#core/ring/ring-builder.ts';
+import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
+import { type Chunk, type ChunkId, type ChunkInfo, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
+import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
+import { createRepairer } from '#storage-nodes/replication/repairer.ts';
+import { FailingDevice } from './failing-device.ts';
+
+const SHAPE = { partitionPower: 6, replicas: 3, minMoveIntervalMs: 0, seed: 5 };
+
+/** @param zoneOf by device id; a zone for each device when absent. */
+export function chunkCluster(deviceCount: number, zoneOf = (id: number) => `zone-${id}`) {
+  const clock = new ManualClock();
+  const random = seededRandom(deviceCount);
+  const placed = Array.from({ length: deviceCount }, (_, id) => ({
+    id,
+    node: `node-${id}`,
+    zone: zoneOf(id),
+    weight: 1,
+  }));
+  let ring = rebalance({ shape: SHAPE, devices: placed, nowMs: 0 }).ring;
+  const devices = placed.map(() => new FailingDevice(new MapChunks()));
+  const parts = { ring: () => ring, node: (id: number) => devices[id], clock };
+  const client = createChunkClient(parts);
+  const deviceOf = (device: Device | undefined) => devices[device?.id ?? -1] as FailingDevice;
+  return {
+    clock,
+    parts,
+    client,
+    devices,
+    repairer: createRepairer(parts),
+    ring: () => ring,
+    setRing(next: PlacedRing) {
+      ring = next;
+    },
+    /** A fresh chunk of so many random bytes. */
+    chunk(sizeBytes = 100, index = 0): Chunk {
+      const blob = Buffer.from(random.fill(new Uint8Array(16))).toString('hex');
+      const data = random.fill(new Uint8Array(sizeBytes));
+      return { id: chunkIdOf(blob, index), data, checksums: blockChecksums(data), owner: 'objects/b/k' };
+    },
+    primaries: ({ id }: Pick<Chunk, 'id'>) =>
+      ring.primaries(partitionOf(id, ring.partitionPower)).map(deviceOf),
+    handoffs: ({ id }: Pick<Chunk, 'id'>) =>
+      [...ring.handoffs(partitionOf(id, ring.partitionPower))].map(deviceOf),
+    async holders({ id }: Pick<Chunk, 'id'>): Promise<FailingDevice[]> {
+      const held = await Promise.all(devices.map((device) => device.holds(id)));
+      return devices.filter((_, index) => held[index]);
+    },
+  };
+}
+
+export type ChunkCluster = ReturnType<typeof chunkCluster>;
+
+class MapChunks implements NodeChunks {
+  readonly #chunks = new Map<string, Chunk>();
+
+  async put(chunk: Chunk): Promise<void> {
+    this.#chunks.set(Buffer.from(chunk.id).toString('hex'), { ...chunk, data: Uint8Array.from(chunk.data) });
+  }
+
+  async read(id: ChunkId, offset: number, length: number): Promise<Uint8Array> {
+    const chunk = this.#chunks.get(Buffer.from(id).toString('hex'));
+    if (!chunk) throw new Fault('chunk-missing', 'no such chunk');
+    return chunk.data.subarray(offset, offset + length);
+  }
+
+  async stat(id: ChunkId): Promise<ChunkInfo | undefined> {
+    const chunk = this.#chunks.get(Buffer.from(id).toString('hex'));
+    return chunk && { id: chunk.id, sizeBytes: chunk.data.length, createdMs: 0, owner: chunk.owner };
+  }
+
+  async delete(id: ChunkId): Promise<void> {
+    this.#chunks.delete(Buffer.from(id).toString('hex'));
+  }
+
+  async *list(): AsyncIterable<ChunkInfo> {
+    for (const key of [...this.#chunks.keys()].sort()) {
+      const info = await this.stat(Buffer.from(key, 'hex'));
+      if (info) yield info;
+    }
+  }
+}
