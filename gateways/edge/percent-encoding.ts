@@ -15,6 +15,8 @@ const ENCODED = Array.from({ length: 256 }, (_, byte) => {
   return UNRESERVED.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 });
 
+const STANDS_FOR_ITSELF = Uint8Array.from(ENCODED, (text) => (text.length === 1 ? 1 : 0));
+
 export interface EncodingRules {
   /** Slashes stand for themselves. */
   readonly keepSlash: boolean;
@@ -30,8 +32,11 @@ const PERCENT = 0x25;
 export function canonicalEncoding(raw: string, rules: EncodingRules): string | undefined {
   if ((rules.keepSlash ? UNRESERVED_OR_SLASH : UNRESERVED).test(raw)) return raw;
   let encoded = '';
+  let copied = 0;
   for (let index = 0; index < raw.length; index++) {
     let byte = raw.charCodeAt(index);
+    if (STANDS_FOR_ITSELF[byte] === 1) continue;
+    encoded += raw.slice(copied, index);
     if (byte === PERCENT) {
       byte = escapedByte(raw, index);
       if (byte < 0) return undefined;
@@ -42,32 +47,21 @@ export function canonicalEncoding(raw: string, rules: EncodingRules): string | u
       byte = 0x20;
     }
     encoded += byte === SLASH && rules.keepSlash ? '/' : ENCODED[byte];
+    copied = index + 1;
   }
-  return encoded;
+  return encoded + raw.slice(copied);
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const HIGH_BYTES = /[\x80-\xff]/g;
+const NO_BYTE = /[\u0100-\uffff]/;
 
 /** `raw` decoded; undefined where an escape is malformed or the bytes are not UTF-8. */
 export function percentDecode(raw: string, plusIsSpace: boolean): string | undefined {
   if (UNRESERVED_OR_SLASH.test(raw)) return raw;
-  const bytes = Buffer.allocUnsafe(raw.length);
-  let length = 0;
-  for (let index = 0; index < raw.length; index++) {
-    let byte = raw.charCodeAt(index);
-    if (byte === PERCENT) {
-      byte = escapedByte(raw, index);
-      if (byte < 0) return undefined;
-      index += 2;
-    } else if (byte > 0xff) {
-      return undefined;
-    } else if (byte === PLUS && plusIsSpace) {
-      byte = 0x20;
-    }
-    bytes[length++] = byte;
-  }
+  if (NO_BYTE.test(raw)) return undefined;
+  const spaced = plusIsSpace ? raw.replaceAll('+', ' ') : raw;
   try {
-    return strictUtf8.decode(bytes.subarray(0, length));
+    return decodeURIComponent(spaced.replace(HIGH_BYTES, (byte) => ENCODED[byte.charCodeAt(0)] as string));
   } catch {
     return undefined;
   }

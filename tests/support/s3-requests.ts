@@ -10,7 +10,7 @@ export const SECRET_KEY = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 export const REGION = 'us-east-1';
 export const EXAMPLE_MS = Date.UTC(2013, 4, 24);
 
-export const owner: AccessKeyOwner = {
+const owner: AccessKeyOwner = {
   accountId: 'account',
   accountName: 'example',
   canonicalId: 'c'.repeat(64),

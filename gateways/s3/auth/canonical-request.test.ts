@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { exampleContext, headerExamples, requestOf } from '#tests/support/s3-requests.ts';
 import { authenticate } from './authenticate.ts';
-import { canonicalPath, canonicalQuery, canonicalValue, headerLookup } from './canonical-request.ts';
+import { canonicalPath, canonicalQuery, canonicalValue, HeaderLookup } from './canonical-request.ts';
 import { HmacKey } from './hmac-key.ts';
 import { deriveSigningKey, SigningKeys } from './signing-keys.ts';
 
@@ -36,7 +36,7 @@ test('metadata sent twice is signed as a list; what decides must come once', (t)
     ['Host', 'h'],
     ['x-amz-meta-a', ' two '],
   ]);
-  const lookup = headerLookup(headers, rawHeaders);
+  const lookup = new HeaderLookup(headers, rawHeaders);
   t.is(lookup.get('x-amz-meta-a'), 'one,two');
   t.is(lookup.repeated, undefined);
   t.deepEqual([...lookup.names], ['x-amz-meta-a', 'host']);
@@ -45,14 +45,14 @@ test('metadata sent twice is signed as a list; what decides must come once', (t)
       [name, '1'],
       [name, '1'],
     ]);
-    t.is(headerLookup(twice.headers, twice.rawHeaders).repeated, name.toLowerCase());
+    t.is(new HeaderLookup(twice.headers, twice.rawHeaders).repeated, name.toLowerCase());
   }
 });
 
 test('what every object inherits is no header', (t) => {
   const { headers, rawHeaders } = requestOf('GET', '/', [['Host', 'h']]);
   for (const name of ['constructor', '__proto__', 'toString']) {
-    t.is(headerLookup(headers, rawHeaders).get(name), undefined);
+    t.is(new HeaderLookup(headers, rawHeaders).get(name), undefined);
   }
 });
 

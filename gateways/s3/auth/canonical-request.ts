@@ -36,12 +36,33 @@ function byNameThenValue(a: readonly [string, string], b: readonly [string, stri
 }
 
 /** Header values by lower-case name: several of one name are joined as the signature joins them. */
-export interface HeaderLookup {
-  /** Undefined for a header that was not sent. */
-  get(name: string): string | undefined;
-  readonly names: Iterable<string>;
+export class HeaderLookup {
+  readonly names: readonly string[];
   /** A header that must come once and came several times. */
   readonly repeated: string | undefined;
+  readonly #values: IncomingHttpHeaders;
+
+  /** node:http joins or drops repeated headers in its own way, so the raw list decides where there is one. */
+  constructor(headers: IncomingHttpHeaders, rawHeaders: readonly string[]) {
+    const names = Object.keys(headers);
+    if (names.length * 2 === rawHeaders.length && headers['set-cookie'] === undefined) {
+      this.names = names;
+      this.repeated = undefined;
+      this.#values = headers;
+      return;
+    }
+    const { values, repeated } = joinedHeaders(rawHeaders);
+    this.names = Object.keys(values);
+    this.repeated = repeated;
+    this.#values = values;
+  }
+
+  /** Undefined for a header that was not sent. */
+  get(name: string): string | undefined {
+    const value = this.#values[name];
+    // What an object inherits is never a string.
+    return typeof value === 'string' ? value : undefined;
+  }
 }
 
 const COMES_ONCE = new Set([
@@ -53,35 +74,32 @@ const COMES_ONCE = new Set([
   'content-md5',
 ]);
 
-/** node:http joins or drops repeated headers in its own way, so the raw list decides where there is one. */
-export function headerLookup(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): HeaderLookup {
-  const names = Object.keys(headers);
-  if (names.length * 2 === rawHeaders.length && headers['set-cookie'] === undefined) {
-    return {
-      names,
-      repeated: undefined,
-      get: (name) => (Object.hasOwn(headers, name) ? (headers[name] as string | undefined) : undefined),
-    };
-  }
-  const values = new Map<string, string>();
+function joinedHeaders(rawHeaders: readonly string[]) {
+  const values: Record<string, string> = Object.create(null);
   let repeated: string | undefined;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase();
     const value = rawHeaders[index + 1] as string;
-    const before = values.get(name);
+    const before = values[name];
     if (before !== undefined && comesOnce(name)) repeated ??= name;
-    values.set(name, before === undefined ? value : `${before.trim()},${value.trim()}`);
+    values[name] = before === undefined ? value : `${before.trim()},${value.trim()}`;
   }
-  return { names: values.keys(), repeated, get: (name) => values.get(name) };
+  return { values, repeated };
 }
 
 function comesOnce(name: string): boolean {
   return COMES_ONCE.has(name) || (name.startsWith('x-amz-') && !name.startsWith('x-amz-meta-'));
 }
 
-const SPACES = /[ \t]{2}|\t/;
+const SPACE = 0x20;
 
 /** Trimmed, with runs of blanks made one space. Only blanks: other bytes may be part of a UTF-8 character. */
 export function canonicalValue(value: string): string {
-  return (SPACES.test(value) ? value.replace(/[ \t]+/g, ' ') : value).replace(/^ | $/g, '');
+  const last = value.length - 1;
+  const plain =
+    !value.includes('  ') &&
+    !value.includes('\t') &&
+    value.charCodeAt(0) !== SPACE &&
+    value.charCodeAt(last) !== SPACE;
+  return plain ? value : value.replace(/[ \t]+/g, ' ').replace(/^ | $/g, '');
 }

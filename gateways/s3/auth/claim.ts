@@ -57,16 +57,18 @@ export function headerClaim(authorization: string, headers: HeaderLookup, region
   }
   const credential = readCredential(fields.credential, region, timestamp);
   if ('reason' in credential) return malformedHeader(credential.reason, credential.details);
-  const contentSha256 = headers.get('x-amz-content-sha256')?.trim();
   return {
     presigned: false,
-    ...credential,
+    accessKeyId: credential.accessKeyId,
+    date: credential.date,
+    region: credential.region,
+    scope: credential.scope,
     signedHeaders: fields.signedHeaders.split(';'),
     signature: fields.signature,
     timestamp,
     timestampMs: ms,
     expiresSeconds: 0,
-    contentSha256,
+    contentSha256: headers.get('x-amz-content-sha256')?.trim(),
     hasToken: headers.get('x-amz-security-token') !== undefined,
     hoisted: NOTHING_HOISTED,
   };

@@ -1,6 +1,7 @@
 // Owns what `x-amz-content-sha256` says about the body that follows ("Authenticating Requests: Using the
 // Authorization Header", Amazon S3 API Reference).
 
+import type { HeaderLookup } from './canonical-request.ts';
 import { isRefusal, type Refusal, refusal } from './refusal.ts';
 
 export type PayloadMode =
@@ -34,14 +35,11 @@ const SHA256 = /^[0-9a-fA-F]{64}$/;
 const DIGITS = /^\d{1,15}$/;
 const TRAILER_NAME = /^x-amz-checksum-[a-z0-9]+$/;
 
-/** The payload mode of a request; `header` looks up its headers by lower-case name. */
-export function payloadMode(
-  contentSha256: string,
-  header: (name: string) => string | undefined,
-): PayloadMode | Refusal {
+/** The payload mode of a request with these headers. */
+export function payloadMode(contentSha256: string, headers: HeaderLookup): PayloadMode | Refusal {
   if (contentSha256 === UNSIGNED_PAYLOAD) return UNSIGNED;
   if (SHA256.test(contentSha256)) return { kind: 'signed', sha256: contentSha256.toLowerCase() };
-  if (Object.hasOwn(CHUNKED, contentSha256)) return chunkedMode(contentSha256, header);
+  if (Object.hasOwn(CHUNKED, contentSha256)) return chunkedMode(contentSha256, headers);
   if (contentSha256.startsWith('STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD')) {
     return refusal('NotImplemented', 'A header you provided implies functionality that is not implemented', {
       Header: 'x-amz-content-sha256',
@@ -55,9 +53,9 @@ export function payloadMode(
   );
 }
 
-function chunkedMode(name: string, header: (name: string) => string | undefined): PayloadMode | Refusal {
+function chunkedMode(name: string, headers: HeaderLookup): PayloadMode | Refusal {
   const mode = CHUNKED[name];
-  const announced = header('x-amz-decoded-content-length')?.trim();
+  const announced = headers.get('x-amz-decoded-content-length')?.trim();
   if (mode === undefined || announced === undefined || announced === '') {
     return refusal('MissingContentLength', 'You must provide the Content-Length HTTP header.');
   }
@@ -67,7 +65,7 @@ function chunkedMode(name: string, header: (name: string) => string | undefined)
       ArgumentValue: announced,
     });
   }
-  const trailers = mode.trailer ? trailerNames(header('x-amz-trailer')) : NO_TRAILERS;
+  const trailers = mode.trailer ? trailerNames(headers.get('x-amz-trailer')) : NO_TRAILERS;
   if (isRefusal(trailers)) return trailers;
   return { kind: 'chunked', signed: mode.signed, decodedBytes: Number(announced), trailers };
 }

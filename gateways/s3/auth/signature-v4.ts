@@ -48,22 +48,26 @@ export function sameSignature(ours: string, theirs: string): boolean {
   return timingSafeEqual(expected, provided);
 }
 
-const TIMESTAMP = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
+const DIGIT_ZERO = 0x30;
+const TIMESTAMP = /^\d{8}T\d{6}Z$/;
 
 /** Milliseconds of `yyyymmddThhmmssZ`; undefined where it is no such moment. */
 export function timestampMs(timestamp: string): number | undefined {
-  const found = TIMESTAMP.exec(timestamp);
-  if (!found) return undefined;
-  const [year, month, day, hour, minute, second] = found.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
-  return timestampOf(ms) === timestamp ? ms : undefined;
+  if (!TIMESTAMP.test(timestamp)) return undefined;
+  const month = twoDigits(timestamp, 4);
+  const day = twoDigits(timestamp, 6);
+  const hour = twoDigits(timestamp, 9);
+  const minute = twoDigits(timestamp, 11);
+  const second = twoDigits(timestamp, 13);
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  const year = twoDigits(timestamp, 0) * 100 + twoDigits(timestamp, 2);
+  const moment = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  // Date takes a 32nd of May for the 1st of June.
+  return moment.getUTCMonth() === month - 1 && moment.getUTCDate() === day ? moment.getTime() : undefined;
+}
+
+function twoDigits(text: string, at: number): number {
+  return (text.charCodeAt(at) - DIGIT_ZERO) * 10 + text.charCodeAt(at + 1) - DIGIT_ZERO;
 }
 
 /** `yyyymmddThhmmssZ` of a moment. */
