@@ -94,13 +94,12 @@ export class BlobWriter implements ByteSink {
 
   end(): void {
     if (this.#closed()) return;
-    if (this.#sizeBytes !== undefined && this.#receivedBytes < this.#sizeBytes) {
+    this.#ended = true;
+    if (this.#sizeBytes === undefined || this.#receivedBytes === this.#sizeBytes) this.#advance();
+    else {
       const announced = `${this.#receivedBytes} of the ${this.#sizeBytes} bytes announced`;
       this.#fail(new Fault('aborted', `the body ended after ${announced}`));
-      return;
     }
-    this.#ended = true;
-    this.#advance();
   }
 
   fail(error: Error): void {

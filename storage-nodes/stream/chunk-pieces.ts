@@ -19,7 +19,8 @@ export class ChunkPieces {
   #leftBytes: number;
 
   constructor(extents: readonly BlobExtent[], offset: number, length: number) {
-    assert(offset >= 0 && length >= 0, 'a range does not begin or end before the bytes do');
+    const totalBytes = extents.reduce((sum, extent) => sum + extent.sizeBytes, 0);
+    assert(offset >= 0 && length >= 0 && offset + length <= totalBytes, 'a range lies within its extents');
     this.#extents = extents;
     this.#offset = offset;
     this.#leftBytes = length;
