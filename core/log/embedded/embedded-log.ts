@@ -80,9 +80,12 @@ export class EmbeddedLog implements EventLog {
     const { disk, segments, durable } = parts;
     this.#parts = parts;
     this.#records = new RecordReader(disk, segments);
+    const waiting = new Set<Follower>();
     this.#followed = {
       disk,
-      waiting: new Set(),
+      waiting,
+      wait: (follower) => waiting.add(follower),
+      waitNoMore: (follower) => waiting.delete(follower),
       live: new Set(),
       endOffset: () => durable.offset,
       segmentHolding: (offset) => segments.holding(offset),

@@ -15,8 +15,8 @@ import { familyHash } from './stream-hash.ts';
 /** What followers see of a log; the segments hold all events before `endOffset`. */
 export interface FollowedLog {
   readonly disk: Disk;
-  /** Those at the end of the log; woken when it moves, and when the log closes. */
-  readonly waiting: Set<Follower>;
+  /** Those at the end of the log; woken when it moves. */
+  readonly waiting: ReadonlySet<Follower>;
   readonly live: Set<Follower>;
   /** The offset behind the last event that may be shown. */
   endOffset(): number;
@@ -24,6 +24,8 @@ export interface FollowedLog {
   /** A frame in memory that holds the event. */
   recentFrame(offset: number): Frame | undefined;
   isClosed(): boolean;
+  wait(follower: Follower): void;
+  waitNoMore(follower: Follower): void;
 }
 
 export interface FollowerOptions {
@@ -76,7 +78,7 @@ export class Follower implements AsyncIterableIterator<Batch> {
     if (result) return Promise.resolve(result);
     if (this.#offset < this.#log.endOffset()) return this.#fromFiles();
     this.#closeFile();
-    this.#log.waiting.add(this);
+    this.#log.wait(this);
     return new Promise((resolve) => {
       this.#answer = resolve;
     });
@@ -89,7 +91,7 @@ export class Follower implements AsyncIterableIterator<Batch> {
     const result = this.#inMemory() ?? (this.#offset < this.#log.endOffset() ? this.#fromFiles() : undefined);
     if (!result) return;
     this.#answer = undefined;
-    this.#log.waiting.delete(this);
+    this.#log.waitNoMore(this);
     answer(result);
   }
 
@@ -104,7 +106,7 @@ export class Follower implements AsyncIterableIterator<Batch> {
     if (!this.#isReading) this.#closeFile();
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#log.live.delete(this);
-    this.#log.waiting.delete(this);
+    this.#log.waitNoMore(this);
     this.#answer?.(DONE);
     this.#answer = undefined;
     return DONE;

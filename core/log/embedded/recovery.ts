@@ -44,21 +44,25 @@ export async function* sealedFrames(file: DiskFile, segment: Segment): AsyncGene
 }
 
 /**
- * Reads the frames of the last segment; returns where they end.
+ * Reads the frames of the last segment, which another process may be writing; returns where they end.
  * @throws Fault `corruption` when a frame follows one that is not sound
  */
 export async function* lastFrames(file: DiskFile, segment: Segment): AsyncGenerator<Frame, number> {
-  const sizeBytes = file.sizeBytes();
   const reader = new FrameReader(file, segment.header);
   let offset = segment.header.firstOffset;
   for (;;) {
     const { position } = reader;
-    const frame = await reader.next(sizeBytes);
+    let frame = await reader.next(file.sizeBytes());
     if (typeof frame === 'string') {
-      const next = await findFrame(file, segment.header, position + 1, sizeBytes);
+      const next = await findFrame(file, segment.header, position + 1, file.sizeBytes());
       if (!next) return position;
-      const what = `no sound frame, and one follows at byte ${next.position}`;
-      throw corruption(segment.path, position, offset, what);
+      // What stands before a frame is whole, though it may not have been when it was looked at.
+      reader.forget();
+      frame = await reader.next(file.sizeBytes());
+      if (typeof frame === 'string') {
+        const what = `no sound frame, and one follows at byte ${next.position}`;
+        throw corruption(segment.path, position, offset, what);
+      }
     }
     if (frame.firstOffset !== offset) {
       throw corruption(segment.path, position, offset, `a frame that begins with event ${frame.firstOffset}`);

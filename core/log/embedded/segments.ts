@@ -83,6 +83,18 @@ export function readSegment(disk: Disk, path: string): Segment {
   }
 }
 
+/** The segment that holds the event, or would, of those given in order. */
+export function segmentIn(segments: readonly Segment[], offset: number): Segment {
+  let low = 0;
+  let high = segments.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if ((segments[middle] as Segment).header.firstOffset <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return segments[low] as Segment;
+}
+
 export function segmentPath(directory: string, number: number): string {
   return join(directory, `${String(number).padStart(10, '0')}.segment`);
 }
@@ -142,14 +154,7 @@ export class Segments {
 
   /** The segment that holds the event, or would. */
   holding(offset: number): Segment {
-    let low = 0;
-    let high = this.all.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((this.all[middle] as Segment).header.firstOffset <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return this.all[low] as Segment;
+    return segmentIn(this.all, offset);
   }
 
   numbered(number: number): Segment | undefined {

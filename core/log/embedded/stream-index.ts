@@ -1,6 +1,6 @@
 // Owns the answer to "where does the last event of this stream stand?" for durable events. Streams of the segment
 // being written are in a table; when the segment is full its table is written to an index file in the background, and
-// files of equal size are merged by eights. So memory stays small (a table, and 1.3 bytes a stream), a start rescans
+// files of equal size are merged by eights. So memory stays small (a table, and 2 bytes a stream), a start rescans
 // one segment, and the index as a whole can be deleted: it is made anew from the log.
 
 import { join } from 'node:path';

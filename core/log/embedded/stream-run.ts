@@ -1,5 +1,5 @@
 // Owns one immutable file of the stream index: the entries of some consecutive segments in order of hash, in pages of
-// 4 KiB with a checksum each. In memory stay the first hash word of each page and a Bloom filter (10 bits a stream, one
+// 4 KiB with a checksum each. In memory stay the first hash word of each page and a Bloom filter (16 bits a stream, one
 // cache line a look-up): an absent stream costs no read, a present one a single page. A run appears whole or not at
 // all, for it gets its name after it was synced.
 //
@@ -24,7 +24,7 @@ const TRAILER_BYTES = 64;
 const MAGIC = Buffer.from('STRATIDX');
 const VERSION = 1;
 const BLOCK_WORDS = 16;
-const BITS_PER_STREAM = 10;
+const BITS_PER_STREAM = 16;
 
 export interface SegmentRange {
   readonly first: number;

@@ -1,77 +1,126 @@
-// Owns the proof of the whole log: every frame's checksum, the chain of hashes from the first frame on, and that no
-// event is missing. Reads beside the writer, up to an event that is durable, and changes nothing.
+// Owns the audit of a whole log: every checksum, every link of the hash chain, every offset and time, across all
+// segments. It changes nothing, and may run while another process writes: an unfinished tail is the end.
 
-import type { Disk } from '#core/kernel/disk.ts';
-import { frameHash, HASH_BYTES, recomputeHash } from './frame.ts';
-import { FrameReader } from './frame-reader.ts';
+import { type Disk, type DiskFile, nodeDisk } from '#core/kernel/disk.ts';
+import {
+  type Frame,
+  firstRecordAt,
+  frameHash,
+  HASH_BYTES,
+  recomputeHash,
+  recordAfter,
+  SEGMENT_HEADER_BYTES,
+} from './frame.ts';
+import {
+  isRecordSound,
+  previousSegmentAt,
+  recordOffsetAt,
+  recordRevisionAt,
+  recordTimeMsAt,
+} from './record.ts';
+import { lastFrames, sealedFrames } from './recovery.ts';
 import { corruption, listSegments, type Segment } from './segments.ts';
 
-export interface VerifyOptions {
-  readonly disk: Disk;
-  readonly directory: string;
-  /** All events before it are durable: `EventLog.tail`. */
-  readonly untilOffset: number;
-  /** Told, a frame each, how many events were found sound. */
-  report(done: number, total: number): void;
-}
-
-export interface VerifiedLog {
+export interface VerifyProgress {
   readonly events: number;
-  /** Of the frames that hold them. */
-  readonly bytes: number;
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface Verified {
+  readonly events: number;
+  readonly frames: number;
   readonly segments: number;
+  readonly sizeBytes: number;
+  /** The end of the chain, 64 hexadecimal digits; it stands for every event before it. */
+  readonly lastHash: string;
 }
 
-/** @throws Fault `corruption`, naming file, byte and event, at the first thing that is not as it was written */
-export async function verifyLog(options: VerifyOptions): Promise<VerifiedLog> {
-  const { disk, directory, untilOffset, report } = options;
-  const end = { offset: 0, hash: Buffer.alloc(HASH_BYTES) as Buffer };
-  let bytes = 0;
-  let segments = 0;
-  for (const segment of listSegments(disk, directory)) {
-    if (end.offset >= untilOffset) break;
-    const { firstOffset, previousHash } = segment.header;
-    if (firstOffset !== end.offset || !previousHash.equals(end.hash)) {
-      throw corruption(segment.path, 0, end.offset, 'it does not continue the segment before');
+/** What the chain has come to so far. */
+interface Chain {
+  events: number;
+  frames: number;
+  sizeBytes: number;
+  timeMs: number;
+  hash: Buffer;
+}
+
+/** @throws Fault `corruption`, naming file, byte and event, at the first thing that is wrong */
+export async function verifyLog(
+  directory: string,
+  onProgress?: (progress: VerifyProgress) => void,
+  disk: Disk = nodeDisk,
+): Promise<Verified> {
+  const segments = listSegments(disk, directory);
+  const totalBytes = sizesOf(disk, segments);
+  const chain: Chain = { events: 0, frames: 0, sizeBytes: 0, timeMs: 0, hash: Buffer.alloc(HASH_BYTES) };
+  let doneBytes = 0;
+  for (const segment of segments) {
+    const { header, path } = segment;
+    if (!header.previousHash.equals(chain.hash) || header.firstOffset !== chain.events) {
+      throw corruption(path, 0, header.firstOffset, 'it does not continue the segment before');
     }
-    bytes += await verifySegment(disk, segment, untilOffset, end, (done) => report(done, untilOffset));
-    segments++;
+    const file = disk.open(path, 'read');
+    try {
+      const frames = segment === segments.at(-1) ? lastFrames(file, segment) : sealedFrames(file, segment);
+      for await (const frame of frames) {
+        verifyFrame(path, frame, chain);
+        onProgress?.({ events: chain.events, doneBytes: doneBytes + frame.position, totalBytes });
+      }
+    } finally {
+      file.close();
+    }
+    doneBytes += segment.usedBytes;
   }
-  if (end.offset < untilOffset) {
-    throw corruption(directory, 0, end.offset, `no event, and the log goes on to event ${untilOffset}`);
-  }
-  return { events: end.offset, bytes, segments };
+  onProgress?.({ events: chain.events, doneBytes: totalBytes, totalBytes });
+  const { events, frames, sizeBytes, hash } = chain;
+  return { events, frames, segments: segments.length, sizeBytes, lastHash: hash.toString('hex') };
 }
 
-/** Moves `end` on to the end of the segment, or of the frame that holds the last event; returns the bytes of frames. */
-async function verifySegment(
-  disk: Disk,
-  segment: Segment,
-  untilOffset: number,
-  end: { offset: number; hash: Buffer },
-  report: (done: number) => void,
-): Promise<number> {
-  const file = disk.open(segment.path, 'read');
+function verifyFrame(path: string, frame: Frame, chain: Chain): void {
+  const { buffer, position } = frame;
+  for (let at = firstRecordAt(frame); at < frame.end; at = recordAfter(buffer, at)) {
+    const place = position + at - frame.at;
+    if (!isRecordSound(buffer, at, frame.end)) {
+      throw corruption(path, place, chain.events, 'no sound record');
+    }
+    const timeMs = recordTimeMsAt(buffer, at);
+    const isFirst = recordRevisionAt(buffer, at) === 0;
+    if (recordOffsetAt(buffer, at) !== chain.events)
+      throw corruption(path, place, chain.events, 'wrong offset');
+    if (timeMs < chain.timeMs) throw corruption(path, place, chain.events, 'time goes back');
+    if (isFirst !== (previousSegmentAt(buffer, at) === 0)) {
+      throw corruption(path, place, chain.events, 'wrong revision');
+    }
+    chain.timeMs = timeMs;
+    chain.events++;
+  }
+  if (chain.events !== frame.firstOffset + frame.records) {
+    throw corruption(path, position, chain.events, 'wrong number of records');
+  }
+  const told = frameHash(frame);
+  if (!recomputeHash(frame, chain.hash).equals(told)) {
+    throw corruption(path, position, frame.firstOffset, 'the hash chain is broken');
+  }
+  chain.hash = told;
+  chain.frames++;
+  chain.sizeBytes += frame.end - frame.at;
+}
+
+/** About how much there is to read: the last segment is longer than what is used of it. */
+function sizesOf(disk: Disk, segments: readonly Segment[]): number {
+  let sum = 0;
+  for (const segment of segments) {
+    if (segment.usedBytes > 0) sum += segment.usedBytes;
+    else sum += withFile(disk, segment.path, (file) => file.sizeBytes());
+  }
+  return sum - segments.length * SEGMENT_HEADER_BYTES;
+}
+
+function withFile<T>(disk: Disk, path: string, use: (file: DiskFile) => T): T {
+  const file = disk.open(path, 'read');
   try {
-    const reader = new FrameReader(file, segment.header);
-    const begin = reader.position;
-    // Only a segment that has a successor knows where it ends.
-    const limit = segment.usedBytes || file.sizeBytes();
-    while (end.offset < untilOffset && reader.position < limit) {
-      const { position } = reader;
-      const frame = await reader.next(limit);
-      if (typeof frame === 'string' || frame.firstOffset !== end.offset) {
-        throw corruption(segment.path, position, end.offset, 'no sound frame');
-      }
-      const hash = frameHash(frame);
-      if (!recomputeHash(frame, end.hash).equals(hash)) {
-        throw corruption(segment.path, position, end.offset, 'the chain of hashes is broken');
-      }
-      end.hash = hash;
-      end.offset += frame.records;
-      report(Math.min(end.offset, untilOffset));
-    }
-    return reader.position - begin;
+    return use(file);
   } finally {
     file.close();
   }

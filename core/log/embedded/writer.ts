@@ -53,8 +53,8 @@ export class LogWriter {
   /** Where the next batch begins: behind the last one that gathers no more. */
   #planSegment: number;
   #planPosition: number;
-  #running = false;
-  #run: Promise<void> | undefined;
+  #isScheduled = false;
+  #flushing: Promise<void> | undefined;
   /** Set when no more is taken: closed, or a disk that failed in a way that leaves its state unknown. */
   #stopped: Fault | undefined;
 
@@ -75,16 +75,18 @@ export class LogWriter {
   }
 
   append(request: AppendRequest): Promise<Appended> {
+    let pending: PendingAppend;
     try {
-      const pending = this.#propose(request);
-      this.#start();
-      return new Promise((resolve, reject) => {
-        pending.resolve = resolve;
-        pending.reject = reject;
-      });
+      pending = this.#propose(request);
     } catch (error) {
       return Promise.reject(error);
     }
+    const appended = new Promise<Appended>((resolve, reject) => {
+      pending.resolve = resolve;
+      pending.reject = reject;
+    });
+    this.#flushSoon();
+    return appended;
   }
 
   /**
@@ -94,7 +96,10 @@ export class LogWriter {
   async close(): Promise<boolean> {
     const closed = new Fault('closed', 'the log is closed');
     this.#stopped ??= closed;
-    await this.#run;
+    while (this.#flushing || !(this.#batches[0] as Batch).isEmpty) {
+      this.#flush();
+      await this.#flushing;
+    }
     return this.#stopped === closed;
   }
 
@@ -210,40 +215,40 @@ export class LogWriter {
     };
   }
 
-  #start(): void {
-    if (this.#running) return;
-    this.#running = true;
-    this.#run = this.#flushAll();
-  }
-
-  async #flushAll(): Promise<void> {
-    // Who appends in this turn of the loop shares the first sync.
-    await nextTurn();
-    while (!(this.#batches[0] as Batch).isEmpty) {
-      const batch = this.#batches.shift() as Batch;
-      if (this.#batches.length === 0) {
-        this.#planBehind(batch);
-        this.#batches.push(this.#free.pop() ?? new Batch());
-      }
-      try {
-        await this.#flush(batch);
-      } catch (error) {
-        await this.#fail(batch, error);
-      }
-      batch.clear();
-      if (this.#free.length < 2) this.#free.push(batch);
-      // Those just told may append again and share the next sync.
-      await nextTurn();
+  /** Enough for a batch is written at once; less waits for who else appends in this turn of the loop. */
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    if ((this.#batches[0] as Batch).appends.length >= limits.logFlushAppends) this.#flush();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#flush();
+      });
     }
-    this.#running = false;
   }
 
-  async #flush(batch: Batch): Promise<void> {
+  /** Begins to make the next batch durable, unless one is under way: never are two frames unsynced. */
+  #flush(): void {
+    const batch = this.#batches[0] as Batch;
+    if (this.#flushing || batch.isEmpty) return;
+    this.#batches.shift();
+    if (this.#batches.length === 0) {
+      this.#planBehind(batch);
+      this.#batches.push(this.#free.pop() ?? new Batch());
+    }
+    this.#flushing = this.#write(batch).then(
+      (hash) => this.#settle(batch, hash),
+      (error: unknown) => this.#fail(batch, error),
+    );
+  }
+
+  /** Resolves with the hash of the frame when it is durable. */
+  async #write(batch: Batch): Promise<Buffer> {
     const { segments, durable } = this.#parts;
     const { place } = batch;
     if (place.rolls) await this.#roll(place.firstOffset);
     assert(segments.last.usedBytes === place.position, 'a batch continues the log');
-    const frame = batch.buffer.subarray(0, batch.endBytes);
     const hash = sealFrame(batch.buffer, batch.endBytes, {
       marker: segments.last.header.marker,
       records: batch.records,
@@ -251,10 +256,9 @@ export class LogWriter {
       position: place.position,
       previousHash: durable.hash,
     });
-    segments.active.writeSync(frame, place.position);
+    segments.active.writeSync(batch.buffer.subarray(0, batch.endBytes), place.position);
     await segments.active.sync();
-    durable.hash = hash;
-    this.#settle(batch, frame);
+    return hash;
   }
 
   async #roll(firstOffset: number): Promise<void> {
@@ -265,21 +269,28 @@ export class LogWriter {
     index.freeze(full);
   }
 
-  #settle(batch: Batch, frame: Buffer): void {
+  #settle(batch: Batch, hash: Buffer): void {
     const { segments, index, durable, onDurable } = this.#parts;
-    const last = batch.appends[batch.appends.length - 1] as PendingAppend;
+    const { appends } = batch;
+    const last = appends[appends.length - 1] as PendingAppend;
     segments.last.usedBytes = batch.place.position + batch.endBytes;
     if (segments.last.usedBytes * 2 > segments.capacityBytes(segments.last.header.number)) segments.prepare();
     durable.offset = last.appended.position.offset + 1;
     durable.timeMs = last.appended.timeMs;
-    for (const append of batch.appends) {
+    durable.hash = hash;
+    for (const append of appends) {
       index.set(append.h0, append.h1, append.h2, append.h3, append);
       if (this.#pending.get(append.stream) === append) this.#pending.delete(append.stream);
     }
-    this.#waiting -= batch.appends.length;
+    this.#flushing = undefined;
+    this.#waiting -= appends.length;
     this.#waitingBytes -= batch.endBytes - FRAME_HEADER_BYTES;
-    onDurable(frame, batch.place.firstOffset, batch.records);
-    for (const append of batch.appends) append.resolve(append.appended);
+    // The disk works on the next batch while this one is told.
+    if (!(this.#batches[0] as Batch).isEmpty) this.#flushSoon();
+    onDurable(batch.buffer.subarray(0, batch.endBytes), batch.place.firstOffset, batch.records);
+    for (const append of appends) append.resolve(append.appended);
+    batch.clear();
+    if (this.#free.length < 2) this.#free.push(batch);
   }
 
   /** Rejects the batch and all that was proposed behind it, for it may have been judged by what is now void. */
@@ -296,6 +307,7 @@ export class LogWriter {
     this.#lastTimeMs = durable.timeMs;
     this.#planSegment = segments.last.header.number;
     this.#planPosition = segments.last.usedBytes;
+    this.#flushing = undefined;
     for (const { appends } of failed) for (const append of appends) append.reject(fault);
   }
 
@@ -320,10 +332,6 @@ export class LogWriter {
 }
 
 const ignore = (): void => {};
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 function expectAt(stream: string, expected: Expectation, revision: number): void {
   if (expected === 'any') return;
