@@ -58,6 +58,16 @@ test('one dead device of three leaves a quorum for writes and reads', async (t) 
   }
 });
 
+test('with fewer devices than replicas a quorum of replicas is still what counts', async (t) => {
+  const two = chunkCluster(2);
+  const chunk = two.chunk();
+  await two.client.put(chunk).durable;
+  t.is((await two.holders(chunk)).length, 2);
+  const one = chunkCluster(1);
+  const error = await t.throwsAsync(one.client.put(one.chunk()).durable);
+  t.true(isFault(error, 'quorum-not-reached'));
+});
+
 test('a dead primary is replaced by the next handoff', async (t) => {
   const cluster = chunkCluster(6);
   const chunk = cluster.chunk();

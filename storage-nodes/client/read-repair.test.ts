@@ -68,6 +68,15 @@ test('a repair that fails is counted and left to the repairer', async (t) => {
   t.deepEqual(counters, { repaired: 0, repairsFailed: 3, repairsDropped: 0 });
 });
 
+test('a device that went away fails its repairs and holds up nobody', async (t) => {
+  const { counters, repairs, stored } = started();
+  const chunks = await stored(10);
+  for (const { id } of chunks) repairs.add(id, 0, 9);
+  for (const { id } of chunks) repairs.add(id, 0, 1);
+  await repairs.idle();
+  t.deepEqual(counters, { repaired: 10, repairsFailed: 10, repairsDropped: 0 });
+});
+
 test('closing drops what waits and outlasts what runs', async (t) => {
   const { from, counters, repairs, stored } = started();
   const chunks = await stored(20);

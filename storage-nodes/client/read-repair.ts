@@ -68,11 +68,15 @@ export class ReadRepair {
     for (const [key, repair] of this.#waiting) {
       if (this.#running.size >= limits.chunkRepairsInFlight) return;
       this.#waiting.delete(key);
-      this.#running.set(key, this.#repair(key, repair));
+      const running = this.#repair(repair).then(() => {
+        this.#running.delete(key);
+        this.#advance();
+      });
+      this.#running.set(key, running);
     }
   }
 
-  async #repair(key: string, { id, from, to }: Repair): Promise<void> {
+  async #repair({ id, from, to }: Repair): Promise<void> {
     try {
       const [source, target] = [this.#node(from), this.#node(to)];
       if (!source || !target) throw new Error('the device is gone');
@@ -82,8 +86,6 @@ export class ReadRepair {
       throwBug(error);
       this.#counters.repairsFailed++;
     }
-    this.#running.delete(key);
-    this.#advance();
   }
 }
 
