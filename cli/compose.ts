@@ -39,6 +39,7 @@ export interface CloudOptions {
 }
 
 export interface OpenCloud {
+  readonly directory: string;
   readonly cloud: Cloud;
   readonly accounts: AccountService;
   readonly log: EmbeddedLog;
@@ -73,7 +74,7 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
     opened.push(() => runner.close());
     const nodes = await openStorageNodes({ directory: join(directory, 'nodes'), log, clock, random, logger });
     opened.push(() => nodes.close());
-    const digests = createWorkerDigestPool({ workers: limits.digestWorkers });
+    const digests = createWorkerDigestPool({ workerUrl: digestWorkerUrl() });
     opened.push(() => digests.close());
     const blobs = createBlobStream({ chunks: nodes.chunks, random, clock, digests });
     opened.push(() => blobs.close());
@@ -110,11 +111,19 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
       await Promise.all(daemons.map((daemon) => daemon.stop()));
     });
     const cloud: Cloud = { buckets, objects, uploads: createUploads(context, buckets, objects), accounts };
-    return { cloud, accounts, log, runner, store, nodes, writes, collector, close };
+    return { directory, cloud, accounts, log, runner, store, nodes, writes, collector, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Beside this file's bundle, or in the sources. */
+function digestWorkerUrl(): URL {
+  const path = import.meta.url.endsWith('.ts')
+    ? '../storage-nodes/stream/digest-worker.ts'
+    : './digest-worker.js';
+  return new URL(path, import.meta.url);
 }
 
 function startDaemons(parts: {

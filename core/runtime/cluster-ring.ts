@@ -7,6 +7,7 @@ import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import type { EventLog } from '#core/log/event-log.ts';
+import type { Device, Ring } from '#core/ring/ring.ts';
 import { runCommand } from './run-command.ts';
 
 export interface FirstDevice {
@@ -26,7 +27,7 @@ export async function obtainRing(
   log: EventLog,
   clock: Clock,
   firstDevices: readonly FirstDevice[],
-): Promise<DevicesState> {
+): Promise<{ readonly ring: Ring; readonly devices: readonly Device[] }> {
   let { state, revision } = await foldDevices(log);
   const run = async (command: DevicesCommand) => {
     const outcome = await runCommand(log, {
@@ -62,7 +63,7 @@ export async function obtainRing(
     await run({ type: 'Rebalance', nowMs: clock.nowMs() });
   }
   assert(state.ring, 'a rebalance gives a ring');
-  return state;
+  return { ring: state.ring, devices: state.devices };
 }
 
 async function foldDevices(log: EventLog): Promise<{ state: DevicesState; revision: number | 'none' }> {
