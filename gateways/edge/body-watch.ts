@@ -1,5 +1,6 @@
-// Owns the finding of bodies that stopped moving: one sleep of the clock at a time for all of them, never a timer per
-// request or packet. A body is called idle between one and one and a quarter time-outs after it last moved.
+// Owns the finding of bodies that stopped moving: one sleep of the clock at a time for all of them, never a
+// timer per request or packet. A body is called idle between one and one and a quarter time-outs after it
+// last moved.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';

@@ -5,7 +5,10 @@ import { BodyFailure } from './request-body.ts';
 
 const FIRST_BYTES = 4096;
 
-/** All bytes of `source`. Rejects with BodyFailure `too-large` above `maxBytes`, or with what the source failed with. */
+/**
+ * All bytes of `source`. Rejects with BodyFailure `too-large` above `maxBytes`, or with what the source
+ * failed with.
+ */
 export function collect(source: ByteSource, maxBytes: number): Promise<Buffer> {
   if (source.sizeBytes !== undefined && source.sizeBytes > maxBytes) {
     source.cancel();

@@ -1,5 +1,6 @@
-// Owns which connection has requests in flight, so that a closing server cuts the idle ones at once and each other
-// one after its answer, and what the parser refuses is never answered into the middle of an answer.
+// Owns which connection has requests in flight, so that a closing server cuts the idle ones at once and
+// each other one after its answer, and what the parser refuses is never answered into the middle of an
+// answer.
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';

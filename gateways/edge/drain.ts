@@ -1,6 +1,7 @@
-// Owns what happens to a body that nobody took when the answer is out: it is read and dropped up to a limit, so that
-// a client that sends everything before it reads still gets its answer; then the connection is cut. Guarantee: an
-// unwanted body costs neither memory, nor more than the limit in bytes, nor a connection for longer than the watch.
+// Owns what happens to a body that nobody took when the answer is out: it is read and dropped up to a
+// limit, so that a client that sends everything before it reads still gets its answer; then the connection
+// is cut. Guarantee: an unwanted body costs neither memory, nor more than the limit in bytes, nor a
+// connection for longer than the watch.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { limits } from '#core/kernel/limits.ts';
@@ -17,7 +18,10 @@ export function drainAfterAnswer(request: IncomingMessage, response: ServerRespo
   });
 }
 
-/** A client that was not told to continue may send its body or a new request: only a new connection is unambiguous. */
+/**
+ * A client that was not told to continue may send its body or a new request: only a new connection is
+ * unambiguous.
+ */
 function closeUnlessContinued(response: ServerResponse): void {
   const { shouldKeepAlive } = response;
   const writeContinue = response.writeContinue;

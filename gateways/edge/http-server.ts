@@ -1,5 +1,6 @@
-// Owns the HTTP server that every gateway stands on: limits, request ids, the answer to what escapes a handler, the
-// draining of unwanted bodies and the graceful end. Guarantee: no request crashes the process or is left unanswered.
+// Owns the HTTP server that every gateway stands on: limits, request ids, the answer to what escapes a
+// handler, the draining of unwanted bodies and the graceful end. Guarantee: no request crashes the process
+// or is left unanswered.
 
 import {
   createServer,
@@ -40,7 +41,10 @@ export interface AccessEntry {
 
 export interface HttpServerOptions {
   readonly handler: RequestHandler;
-  /** Answers a request whose handler threw, before it sent a header: in the dialect's own words, and to the end. */
+  /**
+   * Answers a request whose handler threw, before it sent a header: in the dialect's own words, and to the
+   * end.
+   */
   readonly failed: (response: ServerResponse, requestId: string, error: unknown) => void;
   readonly watch: BodyWatch;
   readonly clock: Clock;
@@ -69,7 +73,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     requireHostHeader: false,
     noDelay: true,
   });
-  // One more than allowed, so that a request with too many can be told from one with its last headers dropped.
+  // One more than allowed, so that a request with too many can be told from one with its last headers
+  // dropped.
   server.maxHeadersCount = limits.httpHeaders + 1;
   server.maxConnections = limits.httpConnections;
   return new Gate(server, options);

@@ -1,5 +1,5 @@
-// Owns percent-encoding (RFC 3986, section 2): decoding to bytes and the one canonical way to write them again.
-// Strings here hold one byte per character, as node:http hands out request targets.
+// Owns percent-encoding (RFC 3986, section 2): decoding to bytes and the one canonical way to write them
+// again. Strings here hold one byte per character, as node:http hands out request targets.
 
 const UNRESERVED = /^[A-Za-z0-9\-._~]*$/;
 const UNRESERVED_OR_SLASH = /^[A-Za-z0-9\-._~/]*$/;
@@ -28,7 +28,10 @@ const SLASH = 0x2f;
 const PLUS = 0x2b;
 const PERCENT = 0x25;
 
-/** `raw` decoded and encoded again, upper-case, everything but unreserved characters; undefined where malformed. */
+/**
+ * `raw` decoded and encoded again, upper-case, everything but unreserved characters; undefined where
+ * malformed.
+ */
 export function canonicalEncoding(raw: string, rules: EncodingRules): string | undefined {
   if ((rules.keepSlash ? UNRESERVED_OR_SLASH : UNRESERVED).test(raw)) return raw;
   let encoded = '';

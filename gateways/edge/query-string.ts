@@ -5,7 +5,10 @@ import { percentDecode } from './percent-encoding.ts';
 /** Name and value, decoded. */
 export type QueryParameter = readonly [name: string, value: string];
 
-/** The parameters in order; a name without `=` has the value ''. Undefined where an escape or its UTF-8 is malformed. */
+/**
+ * The parameters in order; a name without `=` has the value ''. Undefined where an escape or its UTF-8 is
+ * malformed.
+ */
 export function parseQuery(rawQuery: string): QueryParameter[] | undefined {
   const parameters: QueryParameter[] = [];
   for (const [rawName, rawValue] of rawParameters(rawQuery)) {

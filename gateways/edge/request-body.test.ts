@@ -1,4 +1,5 @@
-// Owns the proof that a body over a real socket comes whole or fails, and that an early answer reaches its client.
+// Owns the proof that a body over a real socket comes whole or fails, and that an early answer reaches its
+// client.
 
 import test, { type ExecutionContext } from 'ava';
 import { ManualClock } from '#core/kernel/clock.ts';

@@ -1,5 +1,6 @@
-// Owns the body of an HTTP request as a source of bytes. Guarantee: the sink's end() means that every announced byte
-// came; anything less is a failure. Budget per packet: no copy, no await, no allocation of ours.
+// Owns the body of an HTTP request as a source of bytes. Guarantee: the sink's end() means that every
+// announced byte came; anything less is a failure. Budget per packet: no copy, no await, no allocation of
+// ours.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { assert } from '#core/kernel/assert.ts';
@@ -30,7 +31,10 @@ export interface RequestBodyOptions {
   readonly maxBytes: number;
 }
 
-/** The body of `request`. `100 Continue`, where the client waits for it, is sent by start() and by nothing else. */
+/**
+ * The body of `request`. `100 Continue`, where the client waits for it, is sent by start() and by nothing
+ * else.
+ */
 export function requestBody(
   request: IncomingMessage,
   response: ServerResponse,
@@ -107,7 +111,9 @@ class RequestBody implements ByteSource, WatchedBody {
     this.#detach();
   }
 
-  /** Of the watch: nothing came for too long. A sink that paused us is the one we wait for, not the client. */
+  /**
+   * Of the watch: nothing came for too long. A sink that paused us is the one we wait for, not the client.
+   */
   idle(): void {
     if (this.#paused) this.#watch.add(this);
     else this.#fail('idle', undefined);
@@ -136,7 +142,10 @@ class RequestBody implements ByteSource, WatchedBody {
     sink?.fail(new BodyFailure(reason, sizeBytes, this.#maxBytes, cause));
   }
 
-  /** Leaves the request to the server, which takes what the client still sends off the wire once it is answered. */
+  /**
+   * Leaves the request to the server, which takes what the client still sends off the wire once it is
+   * answered.
+   */
   #detach(): ByteSink | undefined {
     const sink = this.#sink;
     if (!sink) return undefined;

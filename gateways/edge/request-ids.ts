@@ -1,4 +1,5 @@
-// Owns the ids of requests: 16 upper-case hexadecimal digits, unguessable, so that nobody can ask for another's.
+// Owns the ids of requests: 16 upper-case hexadecimal digits, unguessable, so that nobody can ask for
+// another's.
 
 import type { Random } from '#core/kernel/random.ts';
 

@@ -1,8 +1,12 @@
-// Owns sources and sinks of bytes for tests: a body in given pieces, and a sink that remembers what it was told.
+// Owns sources and sinks of bytes for tests: a body in given pieces, and a sink that remembers what it was
+// told.
 
 import type { ByteSink, ByteSource } from '#storage-nodes/stream/blob-stream.ts';
 
-/** Pushes its pieces while it is not paused, each in a buffer that it wipes afterwards, as the port allows it. */
+/**
+ * Pushes its pieces while it is not paused, each in a buffer that it wipes afterwards, as the port allows
+ * it.
+ */
 export class PiecesSource implements ByteSource {
   readonly sizeBytes: number | undefined;
   cancelled = false;

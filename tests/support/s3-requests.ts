@@ -1,5 +1,5 @@
-// Owns requests for tests of S3's signatures: those worked out in Amazon's documentation, in the shape in which
-// node:http hands them out, and the account that signed them.
+// Owns requests for tests of S3's signatures: those worked out in Amazon's documentation, in the shape in
+// which node:http hands them out, and the account that signed them.
 
 import { ManualClock } from '#core/kernel/clock.ts';
 import type { AuthenticationContext, SignedRequest } from '#gateways/s3/auth/authenticate.ts';
@@ -34,7 +34,10 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 const KEPT_ONCE = new Set(['host', 'authorization', 'content-type', 'content-length', 'date']);
 
-/** `headers` in the order and spelling of the wire; repeated ones are joined or dropped as node:http does it. */
+/**
+ * `headers` in the order and spelling of the wire; repeated ones are joined or dropped as node:http does
+ * it.
+ */
 export function requestOf(method: string, target: string, headers: HeaderList): SignedRequest {
   const joined: Record<string, string> = {};
   for (const [name, value] of headers) {

@@ -1,5 +1,6 @@
-// Owns the judgement of who sent an S3 request. Guarantee: an identity is returned only for a request whose method,
-// path, query, host and every x-amz-* header its secret has signed, at a time near now. Budget: under 12 µs.
+// Owns the judgement of who sent an S3 request. Guarantee: an identity is returned only for a request whose
+// method, path, query, host and every x-amz-* header its secret has signed, at a time near now. Budget:
+// under 12 µs.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '#core/kernel/clock.ts';

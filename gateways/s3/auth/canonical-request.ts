@@ -1,6 +1,6 @@
 // Owns the canonical form of a request that a Signature Version 4 signs ("Signature Calculations for the
-// Authorization Header", Amazon S3 API Reference). S3 decodes the path once and neither normalises nor encodes twice.
-// Strings hold one byte per character, as node:http hands out targets and header values.
+// Authorization Header", Amazon S3 API Reference). S3 decodes the path once and neither normalises nor
+// encodes twice. Strings hold one byte per character, as node:http hands out targets and header values.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { canonicalEncoding } from '#gateways/edge/percent-encoding.ts';
@@ -14,7 +14,10 @@ export function canonicalPath(rawPath: string): string | undefined {
   return canonicalEncoding(rawPath, PATH);
 }
 
-/** Encoded and sorted by name, then value, without the parameter `except`; undefined where an escape is malformed. */
+/**
+ * Encoded and sorted by name, then value, without the parameter `except`; undefined where an escape is
+ * malformed.
+ */
 export function canonicalQuery(rawQuery: string, except: string): string | undefined {
   if (rawQuery === '') return '';
   const parameters: (readonly [string, string])[] = [];

@@ -1,7 +1,8 @@
-// Owns the `aws-chunked` framing of a body: chunks with or without signatures, then trailing headers ("Signature
-// Calculations for the Authorization Header: Transferring Payload in Multiple Chunks", and "… Including Trailing
-// Headers", Amazon S3 API Reference). Guarantee: finish() agrees only when every chunk and trailer was there, was of
-// the announced length and carried its signature. Budget: no copy of data, one digest and two allocations a chunk.
+// Owns the `aws-chunked` framing of a body: chunks with or without signatures, then trailing headers
+// ("Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks", and "…
+// Including Trailing Headers", Amazon S3 API Reference). Guarantee: finish() agrees only when every chunk
+// and trailer was there, was of the announced length and carried its signature. Budget: no copy of data,
+// one digest and two allocations a chunk.
 
 import { createHash, type Hash, hash } from 'node:crypto';
 import { limits } from '#core/kernel/limits.ts';
@@ -101,7 +102,10 @@ export class ChunkDecoder {
     return sameSignature(ours, this.#trailerSignature) ? undefined : signatureMismatch;
   }
 
-  /** Adds to the line up to its line feed. Undefined, at the end of `bytes` or above `maxBytes`, when there is none yet. */
+  /**
+   * Adds to the line up to its line feed. Undefined, at the end of `bytes` or above `maxBytes`, when there
+   * is none yet.
+   */
   #readLine(bytes: Uint8Array, offset: number, maxBytes: number): string | undefined {
     const found = bytes.indexOf(LINE_FEED, offset);
     const end = found === -1 ? bytes.length : found;

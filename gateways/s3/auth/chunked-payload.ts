@@ -1,6 +1,6 @@
-// Owns the flow of an `aws-chunked` body through its decoder into a sink. Guarantee: the sink gets nothing while it
-// is paused, and end() only for a body that its decoder found whole. Budget: no copy, save of the rest of the one
-// piece in the middle of which the sink paused.
+// Owns the flow of an `aws-chunked` body through its decoder into a sink. Guarantee: the sink gets nothing
+// while it is paused, and end() only for a body that its decoder found whole. Budget: no copy, save of the
+// rest of the one piece in the middle of which the sink paused.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { ByteSink, ByteSource } from '#storage-nodes/stream/blob-stream.ts';
@@ -69,7 +69,9 @@ export class ChunkedPayload implements ByteSource {
     this.#body.cancel();
   }
 
-  /** The only place where the flow changes: decodes what is held, then lets the body follow the sink's wish. */
+  /**
+   * The only place where the flow changes: decodes what is held, then lets the body follow the sink's wish.
+   */
   #flow(): void {
     while (this.#held !== undefined && !this.#paused && !this.#over) this.#held = this.#take(this.#held);
     if (this.#over) return;

@@ -1,5 +1,6 @@
-// Owns the reading of what a request claims about its signer, from the Authorization header or from the query
-// ("Authenticating Requests (AWS Signature Version 4)", Amazon S3 API Reference). Nothing of a claim is believed here.
+// Owns the reading of what a request claims about its signer, from the Authorization header or from the
+// query ("Authenticating Requests (AWS Signature Version 4)", Amazon S3 API Reference). Nothing of a claim
+// is believed here.
 
 import { limits } from '#core/kernel/limits.ts';
 import { percentDecode } from '#gateways/edge/percent-encoding.ts';

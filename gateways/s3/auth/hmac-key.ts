@@ -1,5 +1,6 @@
-// Owns HMAC-SHA256 (RFC 2104) with a key used many times: the padded key blocks are kept, so that a signature is
-// two one-shot digests. Budget of one signature: no copy of the message but one, two small allocations.
+// Owns HMAC-SHA256 (RFC 2104) with a key used many times: the padded key blocks are kept, so that a
+// signature is two one-shot digests. Budget of one signature: no copy of the message but one, two small
+// allocations.
 
 import { hash } from 'node:crypto';
 

@@ -48,7 +48,8 @@ export function payloadMode(contentSha256: string, headers: HeaderLookup): Paylo
   return refusal(
     'InvalidArgument',
     'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, ' +
-      'STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.',
+      'STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER ' +
+      'or a valid sha256 value.',
     { ArgumentName: 'x-amz-content-sha256', ArgumentValue: contentSha256 },
   );
 }

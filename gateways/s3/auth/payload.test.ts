@@ -1,4 +1,5 @@
-// Owns the proof that every payload mode gives the signed bytes or a refusal, however the body is cut or changed.
+// Owns the proof that every payload mode gives the signed bytes or a refusal, however the body is cut or
+// changed.
 
 import { hash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';

@@ -1,5 +1,6 @@
-// Owns the way from the bytes on the wire to the bytes of the object, for every payload mode. Guarantee: where the
-// client signed its payload, end() is called only for exactly the bytes that it signed. Budget: no copy.
+// Owns the way from the bytes on the wire to the bytes of the object, for every payload mode. Guarantee:
+// where the client signed its payload, end() is called only for exactly the bytes that it signed. Budget:
+// no copy.
 
 import { createHash, type Hash, hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -18,8 +19,8 @@ export interface PayloadOptions {
   /** Of the object: framing does not count. */
   readonly maxBytes: number;
   /**
-   * Who digests a payload signed as a whole: `here` (the default), on this thread, or `by-writer`: the caller asks
-   * the blob stream for `sha256` and calls {@link checkWrittenSha256} before it names the bytes.
+   * Who digests a payload signed as a whole: `here` (the default), on this thread, or `by-writer`: the caller
+   * asks the blob stream for `sha256` and calls {@link checkWrittenSha256} before it names the bytes.
    */
   readonly sha256?: 'here' | 'by-writer';
 }
@@ -51,7 +52,7 @@ const lengthRequired = refusal(
 );
 
 /**
- * Of a payload signed as a whole, and of no other: the digest of what was written must be the one that was signed.
+ * Of a payload signed as a whole, and of no other: the digest of what was written must be the signed one.
  * @throws BodyRefused `XAmzContentSHA256Mismatch`.
  */
 export function checkWrittenSha256(authenticated: Authenticated, sha256: Uint8Array | undefined): void {

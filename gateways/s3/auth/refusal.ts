@@ -1,5 +1,5 @@
-// Owns the refusals of authentication and of request bodies in S3's words: code, status, message and the extra
-// elements of the error document ("Error responses", Amazon S3 API Reference).
+// Owns the refusals of authentication and of request bodies in S3's words: code, status, message and the
+// extra elements of the error document ("Error responses", Amazon S3 API Reference).
 
 import { BodyFailure } from '#gateways/edge/request-body.ts';
 

@@ -1,5 +1,6 @@
-// Owns the arithmetic of AWS Signature Version 4: what is signed, in which order, of requests, chunks and trailers
-// ("Signature Calculations for the Authorization Header", Amazon S3 API Reference). Judging is authenticate.ts's.
+// Owns the arithmetic of AWS Signature Version 4: what is signed, in which order, of requests, chunks and
+// trailers ("Signature Calculations for the Authorization Header", Amazon S3 API Reference). Judging is
+// authenticate.ts's.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { HmacKey } from './hmac-key.ts';
@@ -24,13 +25,19 @@ export function stringToSign(timestamp: string, scope: string, canonicalRequest:
   return `${ALGORITHM}\n${timestamp}\n${scope}\n${digest}`;
 }
 
-/** The signature of a chunk whose data has the digest `sha256`, after the signature `previous`. All hexadecimal. */
+/**
+ * The signature of a chunk whose data has the digest `sha256`, after the signature `previous`. All
+ * hexadecimal.
+ */
 export function chunkSignature(signing: ChunkSigning, previous: string, sha256: string): string {
   const { key, timestamp, scope } = signing;
   return key.signHex(`${ALGORITHM}-PAYLOAD\n${timestamp}\n${scope}\n${previous}\n${EMPTY_SHA256}\n${sha256}`);
 }
 
-/** The signature of the trailers, `name:value\n` each, whose digest is `sha256`, after that of the last chunk. */
+/**
+ * The signature of the trailers, `name:value\n` each, whose digest is `sha256`, after that of the last
+ * chunk.
+ */
 export function trailerSignature(signing: ChunkSigning, previous: string, sha256: string): string {
   const { key, timestamp, scope } = signing;
   return key.signHex(`${ALGORITHM}-TRAILER\n${timestamp}\n${scope}\n${previous}\n${sha256}`);

@@ -1,5 +1,5 @@
-// Owns the derived signing keys: a day's key of an access key is derived once and kept, up to a limit. Guarantee: a
-// kept key is used only with the secret it was derived from.
+// Owns the derived signing keys: a day's key of an access key is derived once and kept, up to a limit.
+// Guarantee: a kept key is used only with the secret it was derived from.
 
 import { limits } from '#core/kernel/limits.ts';
 import { HmacKey } from './hmac-key.ts';
@@ -46,7 +46,9 @@ export class SigningKeys {
     return this.#kept.size;
   }
 
-  /** Insertion order is the order of use; while there is room nobody is dropped, so order need not be kept. */
+  /**
+   * Insertion order is the order of use; while there is room nobody is dropped, so order need not be kept.
+   */
   #renew(name: string, kept: KeptKey): void {
     if (this.#kept.size < this.#max / 2) return;
     this.#kept.delete(name);

@@ -1,4 +1,5 @@
-// Owns the proof that what the AWS SDK signs and presigns is accepted as it comes off a real socket, whatever the key.
+// Owns the proof that what the AWS SDK signs and presigns is accepted as it comes off a real socket,
+// whatever the key.
 
 import { PassThrough } from 'node:stream';
 import {
