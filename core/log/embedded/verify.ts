@@ -21,17 +21,22 @@ import {
 import { lastFrames, sealedFrames } from './recovery.ts';
 import { corruption, listSegments, type Segment } from './segments.ts';
 
-export interface VerifyProgress {
-  readonly events: number;
-  readonly doneBytes: number;
-  readonly totalBytes: number;
+export interface VerifyOptions {
+  readonly directory: string;
+  /** Default: the disk of this machine. */
+  readonly disk?: Disk;
+  /** All events before it must be there, and none behind it is looked at; default: as far as there are frames. */
+  readonly untilOffset?: number;
+  /** Told of each frame, in bytes. */
+  readonly report?: (done: number, total: number) => void;
 }
 
-export interface Verified {
+export interface VerifiedLog {
   readonly events: number;
   readonly frames: number;
+  /** Of the frames. */
+  readonly bytes: number;
   readonly segments: number;
-  readonly sizeBytes: number;
   /** The end of the chain, 64 hexadecimal digits; it stands for every event before it. */
   readonly lastHash: string;
 }
@@ -40,41 +45,63 @@ export interface Verified {
 interface Chain {
   events: number;
   frames: number;
-  sizeBytes: number;
+  bytes: number;
+  segments: number;
   timeMs: number;
   hash: Buffer;
 }
 
 /** @throws Fault `corruption`, naming file, byte and event, at the first thing that is wrong */
-export async function verify(
-  directory: string,
-  onProgress?: (progress: VerifyProgress) => void,
-  disk: Disk = nodeDisk,
-): Promise<Verified> {
+export async function verifyLog(options: VerifyOptions): Promise<VerifiedLog> {
+  const { directory, disk = nodeDisk, untilOffset = Number.POSITIVE_INFINITY, report } = options;
   const segments = listSegments(disk, directory);
-  const totalBytes = sizesOf(disk, segments);
-  const chain: Chain = { events: 0, frames: 0, sizeBytes: 0, timeMs: 0, hash: Buffer.alloc(HASH_BYTES) };
-  let doneBytes = 0;
+  const total = sizesOf(disk, segments);
+  const chain: Chain = {
+    events: 0,
+    frames: 0,
+    bytes: 0,
+    segments: 0,
+    timeMs: 0,
+    hash: Buffer.alloc(HASH_BYTES),
+  };
   for (const segment of segments) {
+    if (chain.events >= untilOffset) break;
     const { header, path } = segment;
     if (!header.previousHash.equals(chain.hash) || header.firstOffset !== chain.events) {
       throw corruption(path, 0, header.firstOffset, 'it does not continue the segment before');
     }
-    const file = disk.open(path, 'read');
-    try {
-      const frames = segment === segments.at(-1) ? lastFrames(file, segment) : sealedFrames(file, segment);
-      for await (const frame of frames) {
-        verifyFrame(path, frame, chain);
-        onProgress?.({ events: chain.events, doneBytes: doneBytes + frame.position, totalBytes });
-      }
-    } finally {
-      file.close();
-    }
-    doneBytes += segment.usedBytes;
+    const isLast = segment === segments.at(-1);
+    await verifySegment(disk, segment, isLast, untilOffset, chain, () => report?.(chain.bytes, total));
+    chain.segments++;
   }
-  onProgress?.({ events: chain.events, doneBytes: totalBytes, totalBytes });
-  const { events, frames, sizeBytes, hash } = chain;
-  return { events, frames, segments: segments.length, sizeBytes, lastHash: hash.toString('hex') };
+  if (untilOffset < Number.POSITIVE_INFINITY && chain.events < untilOffset) {
+    const path = segments.at(-1)?.path ?? directory;
+    throw corruption(path, 0, chain.events, `no sound frame, and the log goes on to event ${untilOffset}`);
+  }
+  report?.(total, total);
+  const { events, frames, bytes, hash } = chain;
+  return { events, frames, bytes, segments: chain.segments, lastHash: hash.toString('hex') };
+}
+
+async function verifySegment(
+  disk: Disk,
+  segment: Segment,
+  isLast: boolean,
+  untilOffset: number,
+  chain: Chain,
+  report: () => void,
+): Promise<void> {
+  const file = disk.open(segment.path, 'read');
+  try {
+    const frames = isLast ? lastFrames(file, segment) : sealedFrames(file, segment);
+    for await (const frame of frames) {
+      verifyFrame(segment.path, frame, chain);
+      report();
+      if (chain.events >= untilOffset) break;
+    }
+  } finally {
+    file.close();
+  }
 }
 
 function verifyFrame(path: string, frame: Frame, chain: Chain): void {
@@ -104,7 +131,7 @@ function verifyFrame(path: string, frame: Frame, chain: Chain): void {
   }
   chain.hash = told;
   chain.frames++;
-  chain.sizeBytes += frame.end - frame.at;
+  chain.bytes += frame.end - frame.at;
 }
 
 /** About how much there is to read: the last segment is longer than what is used of it. */
