@@ -1,4 +1,5 @@
-// Owns the proof of the way out: any range of any extents arrives whole and in order; whoever goes away, nothing leaks.
+// Owns the proof of the way out: any range of any extents arrives whole and in order; whoever goes away,
+// nothing leaks.
 
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';

@@ -1,4 +1,5 @@
-// Owns the measure of the streaming path alone: the client costs nothing on the way in and one copy on the way out.
+// Owns the measure of the streaming path alone: the client costs nothing on the way in and one copy on
+// the way out.
 
 import { systemClock } from '#core/kernel/clock.ts';
 import { limits, MIB } from '#core/kernel/limits.ts';

@@ -1,4 +1,5 @@
-// Owns the proof of the way in: what is written is what came, whatever the cuts; and whatever fails, nothing leaks.
+// Owns the proof of the way in: what is written is what came, whatever the cuts; and whatever fails,
+// nothing leaks.
 
 import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
@@ -319,6 +320,15 @@ test('a digest slower than the nodes keeps the buffers until it is through', asy
   slow.open();
   const { digests: result } = await writing;
   t.deepEqual(Buffer.from(result.md5 ?? []), createHash('md5').update(content).digest());
+  await expectNoLeak(t, stream, client);
+});
+
+test('a source that throws when it is started fails the write', async (t) => {
+  const client = new MemoryChunkClient();
+  const stream = createStream(client);
+  const source = sourceOf(content.subarray(0, 10));
+  source.start({ write: () => undefined, end: () => undefined, fail: () => undefined });
+  await t.throwsAsync(stream.write({ source, owner: 'o', digests: [] }), { message: /started once/ });
   await expectNoLeak(t, stream, client);
 });
 

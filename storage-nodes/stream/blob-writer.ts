@@ -77,7 +77,11 @@ export class BlobWriter implements ByteSink {
   }
 
   start(): void {
-    this.#request.source.start(this);
+    try {
+      this.#request.source.start(this);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   write(bytes: Uint8Array): void {

@@ -1,5 +1,5 @@
-// Owns the proof that digest threads answer like node:crypto, from source and bundled, and that one that dies
-// fails its bodies, is replaced, and leaves nobody waiting.
+// Owns the proof that digest threads answer like node:crypto, from source and bundled, and that one that
+// dies fails its bodies, is replaced, and leaves nobody waiting.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,8 +8,13 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import test from 'ava';
 import { build } from 'esbuild';
+import { ManualClock } from '#core/kernel/clock.ts';
 import { isFault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
+import { seededRandom } from '#core/kernel/random.ts';
+import { MemoryChunkClient } from '#tests/support/memory-chunk-client.ts';
+import { ScriptedSource, slicesOf } from '#tests/support/scripted-source.ts';
+import { createBlobStream } from './create-blob-stream.ts';
 import type { DigestPool } from './digest.ts';
 import { createWorkerDigestPool } from './digest-pool.ts';
 
@@ -128,6 +133,35 @@ test('memory may be forgotten while a thread works and while it idles', async (t
   const { digests: again, whole } = await digestInPieces(pool);
   t.deepEqual(Buffer.from(again.md5 ?? []), createHash('md5').update(whole).digest());
   await pool.close();
+});
+
+test('bodies in flight share threads and recycled buffers, and each gets its own digests', async (t) => {
+  const digests = createWorkerDigestPool({ workerUrl: pathToFileURL(bundle) });
+  const clock = new ManualClock();
+  const chunks = new MemoryChunkClient();
+  const random = seededRandom(6);
+  const budgetBytes = 5 * (limits.chunkBytes + limits.blockBytes);
+  const stream = createBlobStream({ chunks, random, clock, digests, budgetBytes });
+  const content = random.fill(Buffer.alloc(3 * limits.chunkBytes));
+  for (let round = 0; round < 3; round++) {
+    const writes = Array.from({ length: 10 }, async (_, index) => {
+      const bytes = content.subarray(index * 10_007, index * 10_007 + 65_000 * (index * 4 + 1));
+      const source = new ScriptedSource({ slices: slicesOf(bytes, [65_536]), sizeBytes: bytes.length });
+      const written = await stream.write({ source, owner: 'o', digests: ['md5', 'sha256', 'crc32'] });
+      t.deepEqual(Buffer.from(written.digests.md5 ?? []), createHash('md5').update(bytes).digest());
+      t.deepEqual(Buffer.from(written.digests.sha256 ?? []), createHash('sha256').update(bytes).digest());
+    });
+    await Promise.all(writes);
+    // All buffers are dropped, so the next round begins with new memory.
+    for (let period = 0; period < 2; period++) {
+      clock.advance(limits.streamBufferIdleMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    t.is(stream.status().idleBuffers, 0);
+  }
+  t.deepEqual(chunks.complaints, []);
+  await stream.close();
+  await digests.close();
 });
 
 test('closing fails what runs and refuses what comes', async (t) => {

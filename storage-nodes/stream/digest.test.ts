@@ -1,4 +1,5 @@
-// Owns the proof that digests are the standard's, however the bytes are cut, and that CRCs of parts can be joined.
+// Owns the proof that digests are the standard's, however the bytes are cut, and that CRCs of parts can
+// be joined.
 
 import { createHash } from 'node:crypto';
 import test from 'ava';

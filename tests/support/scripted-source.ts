@@ -1,5 +1,6 @@
-// Owns a source of bytes for tests: pushes given slices, one a turn or all it may at once, stops when it is paused,
-// and can fail or fall silent at any point. It checks that its sink and its owner keep the contract.
+// Owns a source of bytes for tests: pushes given slices, one a turn or all it may at once, stops when it
+// is paused, and can fail or fall silent at any point. It checks that its sink and its owner keep the
+// contract.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { ByteSink, ByteSource } from '#storage-nodes/stream/blob-stream.ts';
