@@ -4,17 +4,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#core/kernel/clock.ts';
-import { nodeDisk } from '#core/kernel/disk.ts';
-import { verifyLog } from '#core/log/embedded/verify.ts';
 import { projections } from '#projections/all.ts';
 import { openLevelStore } from '#projections/store/level-store.ts';
 import { rebuildProjection } from '#projections/store/rebuild.ts';
 import type { OpenCloud } from './compose.ts';
-import type { Operations, ReadableEvent, ReplayReport, ReportProgress, TailRequest } from './operations.ts';
-import { readableEvent } from './readable-event.ts';
+import type { Operations, ReplayReport, ReportProgress } from './operations.ts';
 
 export function cloudOperations(open: OpenCloud): Operations {
-  const { accounts, log } = open;
+  const { accounts } = open;
   return {
     addAccount: (name, options) => accounts.addAccount(name, options),
     listAccounts: () => accounts.listAccounts(),
@@ -22,16 +19,6 @@ export function cloudOperations(open: OpenCloud): Operations {
     createKey: (name) => accounts.createKey(name),
     revokeKey: (accessKeyId) => accounts.revokeKey(accessKeyId),
     replay: (projection, report) => replay(open, projection, report),
-    async verifyLog(report) {
-      const { events, bytes, segments } = await verifyLog({
-        disk: nodeDisk,
-        directory: join(open.directory, 'log'),
-        untilOffset: (await log.tail())[0] ?? 0,
-        report: throttled(report),
-      });
-      return { events, bytes, files: segments };
-    },
-    tailLog: (request, signal) => tailLog(open, request, signal),
   };
 }
 
@@ -78,18 +65,4 @@ function throttled(report: ReportProgress): (done: number, total: number) => voi
     next = done + total / REPORTS;
     report({ done, total });
   };
-}
-
-async function* tailLog(
-  open: OpenCloud,
-  request: TailRequest,
-  signal: AbortSignal,
-): AsyncIterable<readonly ReadableEvent[]> {
-  const options = {
-    from: [],
-    signal,
-    ...(request.categories.length > 0 && { categories: request.categories }),
-  };
-  const batches = request.follow ? open.log.follow(options) : open.log.replay(options);
-  for await (const events of batches) yield events.map(readableEvent);
 }

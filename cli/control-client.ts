@@ -12,14 +12,7 @@ import type {
   NewAccount,
 } from '#services/account-admin.ts';
 import { controlSocketOf, type FaultBody, faultOf, type Line, withSocketPath } from './control-protocol.ts';
-import type {
-  Operations,
-  ReadableEvent,
-  ReplayReport,
-  ReportProgress,
-  TailRequest,
-  VerifyReport,
-} from './operations.ts';
+import type { Operations, ReplayReport, ReportProgress } from './operations.ts';
 
 /** Undefined where no program is running on this data directory. */
 export async function connectControl(dataDirectory: string): Promise<Operations | undefined> {
@@ -80,22 +73,6 @@ class ControlClient implements Operations {
       `/replay/${encodeURIComponent(projection)}`,
       report,
     );
-  }
-
-  verifyLog(report: ReportProgress) {
-    return this.#work<VerifyReport>('/log/verify', report);
-  }
-
-  async *tailLog(request: TailRequest, signal: AbortSignal): AsyncIterable<readonly ReadableEvent[]> {
-    const query = new URLSearchParams({ follow: String(request.follow) });
-    for (const category of request.categories) query.append('category', category);
-    const response = await this.#send('GET', `/log?${query}`);
-    signal.addEventListener('abort', () => response.destroy(), { once: true });
-    try {
-      for await (const line of linesOf(response)) yield [JSON.parse(line)];
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
   }
 
   /** An answer in lines: reports progress until the result comes. */

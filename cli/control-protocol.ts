@@ -7,8 +7,6 @@
 //   POST   /users/:name/keys                                   -> NewAccessKey
 //   DELETE /keys/:accessKeyId
 //   POST   /replay/:projection                                 -> Line<ReplayReport>, a line each
-//   POST   /log/verify                                         -> Line<VerifyReport>, a line each
-//   GET    /log?follow=true&category=objects                   -> ReadableEvent, a line each
 //
 // A result is 200 with the value (204 without), a rejection 409 with `{ rejected }`, a fault 500 with `{ fault }`.
 

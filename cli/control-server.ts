@@ -17,7 +17,6 @@ interface Call {
   readonly operations: Operations;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly url: URL;
   /** What the route's groups matched, decoded. */
   readonly names: readonly string[];
 }
@@ -55,12 +54,6 @@ const ROUTES: readonly { method: string; path: RegExp; handler: Handler }[] = [
     handler: ({ operations, response, names }) =>
       answerInLines(response, (report) => operations.replay(names[0] ?? '', report)),
   },
-  {
-    method: 'POST',
-    path: /^\/log\/verify$/,
-    handler: ({ operations, response }) => answerInLines(response, (report) => operations.verifyLog(report)),
-  },
-  { method: 'GET', path: /^\/log$/, handler: tailLog },
 ];
 
 /** @param dataDirectory must be locked by the caller: a socket left there by a crash is replaced. */
@@ -101,12 +94,11 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://control');
   for (const { method, path, handler } of ROUTES) {
-    const match = path.exec(url.pathname);
+    const match = path.exec(request.url ?? '/');
     if (!match || method !== request.method) continue;
     const names = match.slice(1).map((part) => decodeURIComponent(part));
-    return handler({ operations, request, response, url, names });
+    return handler({ operations, request, response, names });
   }
   send(response, 404, { error: 'no such route' });
 }
@@ -128,35 +120,6 @@ const isOptionalText = (value: unknown): value is string | undefined =>
 
 const isRole = (value: unknown): value is AccountRole | undefined =>
   value === undefined || value === 'admin' || value === 'member';
-
-async function tailLog({ operations, response, url }: Call): Promise<void> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  response.flushHeaders();
-  const request = {
-    follow: url.searchParams.get('follow') === 'true',
-    categories: url.searchParams.getAll('category'),
-  };
-  for await (const events of operations.tailLog(request, gone.signal)) {
-    const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-    if (!response.write(lines)) await drained(response);
-    if (gone.signal.aborted) break;
-  }
-  response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done);
-      response.off('close', done);
-      resolve();
-    };
-    response.once('drain', done);
-    response.once('close', done);
-  });
-}
 
 async function answerInLines(
   response: ServerResponse,

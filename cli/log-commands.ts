@@ -1,10 +1,16 @@
-// Owns `strata log` and `strata replay`: reading the log, proving it, and rebuilding a read model from it.
+// Owns `strata log` and `strata replay`: reading the log, proving it, and rebuilding a read model from it. The log is
+// read from its files, whether or not a cloud is writing them; nothing is changed or locked by that.
 
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { families } from '#core/families.ts';
+import { systemClock } from '#core/kernel/clock.ts';
+import { openForReading } from '#core/log/embedded/read-only-log.ts';
+import { verifyLog } from '#core/log/embedded/verify.ts';
 import { accepted, CommandFailed } from './failure.ts';
 import { withProgressBar } from './progress-bar.ts';
-import { type DataOptions, withOperations } from './with-operations.ts';
+import { readableEvent } from './readable-event.ts';
+import { type DataOptions, dataDirectoryOf, withOperations } from './with-operations.ts';
 
 interface TailOptions extends DataOptions {
   readonly follow?: boolean;
@@ -13,7 +19,7 @@ interface TailOptions extends DataOptions {
 
 export function addLogCommands(program: Command, withData: (command: Command) => Command): void {
   const log = program.command('log').description('the log: the only truth for state');
-  withData(log.command('verify').description('check every checksum and the hash chain')).action(verifyLog);
+  withData(log.command('verify').description('check every checksum and the hash chain')).action(verify);
   withData(log.command('tail').description('the events as JSON lines; secrets stay sealed'))
     .option('-f, --follow', 'go on with what is appended from now on')
     .option('--category <family...>', `only these families: ${Object.keys(families).join(', ')}`)
@@ -25,14 +31,18 @@ export function addLogCommands(program: Command, withData: (command: Command) =>
   ).action(replay);
 }
 
-async function verifyLog(options: DataOptions): Promise<void> {
-  await withOperations(options, async (operations) => {
-    const found = await withProgressBar('verify', (report) => operations.verifyLog(report));
-    process.stdout.write(
-      `The log is whole: ${found.events} events, ${found.bytes} bytes, ${found.files} files.\n`,
-    );
-  });
+async function verify(options: DataOptions): Promise<void> {
+  const directory = logOf(options);
+  const found = await withProgressBar('verify', (report) =>
+    verifyLog({ directory, report: (done, total) => report({ done, total }) }),
+  );
+  const { events, bytes, segments, lastHash } = found;
+  process.stdout.write(
+    `The log is whole: ${events} events, ${bytes} bytes, ${segments} segments; its last hash is ${lastHash}.\n`,
+  );
 }
+
+const logOf = (options: DataOptions) => join(dataDirectoryOf(options), 'log');
 
 async function tailLog(options: TailOptions): Promise<void> {
   const categories = options.category ?? [];
@@ -44,14 +54,18 @@ async function tailLog(options: TailOptions): Promise<void> {
   process.once('SIGINT', stop).once('SIGTERM', stop);
   // Whoever reads us may have had enough, as `head` has.
   process.stdout.once('error', stop);
-  const request = { follow: options.follow ?? false, categories };
-  await withOperations(options, async (operations) => {
-    for await (const events of operations.tailLog(request, stopped.signal)) {
-      const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-      if (!process.stdout.write(lines)) await drained(stopped.signal);
-      if (stopped.signal.aborted) return;
+  const { signal } = stopped;
+  const log = await openForReading(logOf(options), systemClock);
+  try {
+    const wanted = { from: [], signal, ...(categories.length > 0 && { categories }) };
+    for await (const events of options.follow ? log.follow(wanted) : log.replay(wanted)) {
+      const lines = events.map((event) => `${JSON.stringify(readableEvent(event))}\n`).join('');
+      if (!process.stdout.write(lines)) await drained(signal);
+      if (signal.aborted) return;
     }
-  });
+  } finally {
+    await log.close();
+  }
 }
 
 function drained(stopped: AbortSignal): Promise<void> {

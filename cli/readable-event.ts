@@ -2,8 +2,22 @@
 // no secret in it, sealed or not.
 
 import { families } from '#core/families.ts';
-import { familyOf, type RecordedEvent } from '#core/log/event-log.ts';
-import type { ReadableEvent } from './operations.ts';
+import { type Actor, familyOf, type RecordedEvent } from '#core/log/event-log.ts';
+
+/** An event of the log as an operator reads it: decoded, with secrets left sealed. */
+interface ReadableEvent {
+  /** `partition:offset`. */
+  readonly position: string;
+  readonly time: string;
+  readonly stream: string;
+  readonly revision: number;
+  readonly type: string;
+  readonly data: unknown;
+  readonly actor: Actor;
+  readonly id: string;
+  readonly causationId: string;
+  readonly correlationId: string;
+}
 
 export function readableEvent(event: RecordedEvent): ReadableEvent {
   return {

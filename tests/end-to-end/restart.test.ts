@@ -107,7 +107,8 @@ test('SIGTERM during an upload and a download lets both finish, and then the pro
   await withStrata(async (strata, s3) => {
     const content = contentOf(8, 6 * 1024 * 1024);
     await put(s3, 'there', content);
-    const url = await getSignedUrl(s3, new PutObjectCommand({ Bucket: BUCKET, Key: 'late' }));
+    const signer = strata.client(undefined, { requestChecksumCalculation: 'WHEN_REQUIRED' });
+    const url = await getSignedUrl(signer, new PutObjectCommand({ Bucket: BUCKET, Key: 'late' }));
     const upload = httpRequest(url, { method: 'PUT', headers: { 'content-length': content.length } });
     const answered = once(upload, 'response');
     upload.write(content.subarray(0, 3_000_000));
