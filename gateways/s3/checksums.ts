@@ -54,6 +54,14 @@ export function isChecksumAlgorithm(text: string | undefined): text is ChecksumA
   return text !== undefined && Object.hasOwn(CHECKSUMS, text);
 }
 
+/** Whether a header of that name says what the checksum of the body is. */
+export function announcesChecksum(name: string): boolean {
+  return (
+    name === 'x-amz-sdk-checksum-algorithm' ||
+    CHECKSUM_ALGORITHMS.some((algorithm) => CHECKSUMS[algorithm].header === name)
+  );
+}
+
 /** What x-amz-checksum-algorithm asks for. @throws S3Error InvalidRequest, NotImplemented */
 export function checksumAlgorithmOf(name: string | undefined): ChecksumAlgorithm | undefined {
   if (name === undefined) return undefined;

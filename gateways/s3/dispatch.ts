@@ -2,12 +2,13 @@
 // went wrong. Guarantee: no operation runs for a caller that is not authenticated, and whatever is thrown
 // becomes S3's own error.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { BodyRefused } from './auth/refusal.ts';
 import { acceptBucket, type GatewayContext, header, Query, type S3Call } from './call.ts';
+import { announcesChecksum } from './checksums.ts';
 import { detect } from './detect.ts';
 import { S3Error, type S3Failure } from './errors.ts';
 import { failureOf } from './failures.ts';
@@ -43,7 +44,8 @@ export async function dispatch(
     await OPERATIONS[operation](call);
   } catch (error) {
     const failure = failureOf(error);
-    if (!failure || failure.status >= 500) {
+    // What is not built is the client's affair; whatever else is a 5xx is ours.
+    if (!failure || (failure.status >= 500 && failure.code !== 'NotImplemented')) {
       gateway.logger.error(
         { err: error, requestId, method: request.method, target: request.url },
         'request failed',
@@ -81,11 +83,24 @@ function authenticatedCall(
     requestId,
     auth,
     caller: { accountId, role, requestId },
-    headers: auth.presigned ? { ...headers, ...auth.hoisted } : headers,
+    headers: auth.presigned ? withHoisted(headers, auth.hoisted) : headers,
     query: rawQuery === '' ? NO_QUERY : queryOf(rawQuery),
     bucket: address.bucket,
     key: address.key,
   };
+}
+
+/**
+ * The headers, and those that the URL carries in its query. A checksum there is left out, as at Amazon: SDKs sign
+ * that of an empty body into a URL for a body that they have not seen.
+ */
+function withHoisted(
+  headers: IncomingHttpHeaders,
+  hoisted: Readonly<Record<string, string>>,
+): IncomingHttpHeaders {
+  const merged: IncomingHttpHeaders = { ...headers };
+  for (const name in hoisted) if (!announcesChecksum(name)) merged[name] = hoisted[name];
+  return merged;
 }
 
 function queryOf(rawQuery: string): Query {

@@ -37,6 +37,7 @@
 // - Several SDKs put the operation's name into the query (`x-id`): unknown parameters are ignored.
 // - SDKs retry a CompleteMultipartUpload whose answer was lost: it says the same again.
 // - Copies and completions that take long begin with a 200 and white space; errors may follow in the body.
+// - SDKs sign the checksum of an empty body into presigned URLs: checksums in a query are ignored.
 // - Recreating one's own bucket in us-east-1 succeeds.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
