@@ -1,9 +1,11 @@
 // Owns the taking in of a small body as a whole. Guarantee: never holds more than the limit.
 
+import { KIB } from '#core/kernel/limits.ts';
 import type { ByteSource } from '#storage-nodes/stream/blob-stream.ts';
 import { BodyFailure } from './request-body.ts';
 
-const FIRST_BYTES = 4096;
+// Not all that is announced: announcing costs a client nothing.
+const FIRST_BYTES = 16 * KIB;
 
 /**
  * All bytes of `source`. Rejects with BodyFailure `too-large` above `maxBytes`, or with what the source
@@ -15,7 +17,7 @@ export function collect(source: ByteSource, maxBytes: number): Promise<Buffer> {
     return Promise.reject(new BodyFailure('too-large', source.sizeBytes, maxBytes));
   }
   return new Promise((resolve, reject) => {
-    let bytes = Buffer.allocUnsafe(source.sizeBytes ?? FIRST_BYTES);
+    let bytes = Buffer.allocUnsafe(Math.min(source.sizeBytes ?? FIRST_BYTES, FIRST_BYTES));
     let length = 0;
     source.start({
       write(more) {

@@ -6,7 +6,7 @@ import { ManualClock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { systemRandom } from '#core/kernel/random.ts';
 import type { ByteSource } from '#storage-nodes/stream/blob-stream.ts';
-import { RecordingSink } from '#tests/support/byte-bodies.ts';
+import { cutAt, PiecesSource, RecordingSink } from '#tests/support/byte-bodies.ts';
 import { RawClient } from '#tests/support/raw-http.ts';
 import { BodyWatch } from './body-watch.ts';
 import { collect } from './collect.ts';
@@ -274,4 +274,16 @@ test('a body is collected up to a limit', async (t) => {
   client.send(`PUT / HTTP/1.1\r\n${CHUNKED}5\r\n12345\r\n4\r\n6789\r\n0\r\n\r\n`);
   await client.until(/too-large/);
   t.pass();
+});
+
+test('a collected body may be cut anywhere, and is the same', async (t) => {
+  const text = Buffer.from('0123456789'.repeat(20_000));
+  for (const cuts of [[], [1], [16_384], [10, 20_000, 70_000, 70_001, 150_000]]) {
+    t.deepEqual(await collect(new PiecesSource(cutAt(text, cuts)), text.length), text);
+    const source = new PiecesSource(cutAt(text, cuts));
+    await t.throwsAsync(collect(source, text.length - 1), { instanceOf: BodyFailure });
+    t.true(source.cancelled);
+  }
+  t.is((await collect(new PiecesSource([]), 0)).length, 0);
+  await t.throwsAsync(collect(new PiecesSource([text], new Error('gone')), 1e6), { message: 'gone' });
 });
