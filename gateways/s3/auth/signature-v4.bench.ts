@@ -23,14 +23,17 @@ const BATCH = 500;
 function measure(bench: string, run: () => void): void {
   for (let index = 0; index < 20_000; index++) run();
   let runs = 0;
+  const startCpu = process.cpuUsage();
   const startMs = performance.now();
   while (performance.now() - startMs < RUN_MS) {
     for (let index = 0; index < BATCH; index++) run();
     runs += BATCH;
   }
   const perSecond = runs / ((performance.now() - startMs) / 1_000);
-  const us = Number((1e6 / perSecond).toFixed(2));
-  console.log(JSON.stringify({ bench, perSecond: Math.round(perSecond), us }));
+  // Processor time too, which a busy machine does not stretch as much.
+  const { user, system } = process.cpuUsage(startCpu);
+  const cpuUs = Number(((user + system) / runs).toFixed(2));
+  console.log(JSON.stringify({ bench, perSecond: Math.round(perSecond), cpuUs }));
 }
 
 /** A PUT as the AWS SDK for JavaScript sends it, signed by what the judge itself said it should be. */
