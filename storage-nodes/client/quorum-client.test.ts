@@ -142,7 +142,7 @@ test('a rotten or missing replica is read elsewhere and repaired behind the read
     const chunk = cluster.chunk(150_000, i);
     await cluster.client.put(chunk).released;
     const [rotten, missing] = inReadingOrder(cluster, chunk) as [FailingDevice, FailingDevice];
-    rotten.rotten.add(Buffer.from(chunk.id).toString('hex'));
+    rotten.rot(chunk.id);
     await missing.delete(chunk.id);
     t.true(isSame(await readWhole(cluster, chunk), chunk.data));
     await cluster.client.idle();
@@ -159,7 +159,7 @@ test('a chunk that no device has whole is unreadable, with each outcome', async 
   const chunk = cluster.chunk();
   await cluster.client.put(chunk).released;
   setModes(cluster.devices, ['dead', 'dead']);
-  cluster.devices[2]?.rotten.add(Buffer.from(chunk.id).toString('hex'));
+  cluster.devices[2]?.rot(chunk.id);
   const error = await t.throwsAsync(readWhole(cluster, chunk));
   t.true(isFault(error, 'chunk-unreadable'));
   t.deepEqual(outcomesOf(error), ['chunk-corrupt', 'closed', 'closed']);
@@ -269,7 +269,7 @@ test('whatever fails, an acknowledged chunk is readable while one of its holders
             if (holders.length < 2) throw new Error(`durable on ${holders.length} devices`);
             stored.push(chunk);
             const [first] = holders as [FailingDevice];
-            if (rot < deviceCount) first.rotten.add(Buffer.from(chunk.id).toString('hex'));
+            if (rot < deviceCount) first.rot(chunk.id);
           } else {
             const well = modes.slice(0, deviceCount).filter((mode) => mode === 'well').length;
             if (well >= 2) throw new Error(`${outcome} though ${well} devices are well`);

@@ -105,7 +105,7 @@ test('after a node lost its directory every chunk stays readable and one pass br
   for (const chunk of chunks) t.is(await goodReplicas(nodes.stores, chunk), 3);
 });
 
-test('after bytes of a node were flipped every chunk stays readable and an audit brings it back', async (t) => {
+test('after bytes of a node were flipped an audit brings every chunk back', async (t) => {
   const nodes = await cluster(t);
   const chunks = await stored(nodes, 120);
   flipBytes(nodes.places[2] as string);

@@ -73,7 +73,7 @@ test('what no device has whole any more is counted as failed, the rest is repair
   const chunks = await stored(cluster, 10);
   const lost = chunks[4] as Chunk;
   await (cluster.devices[0] as FailingDevice).wipe();
-  for (const device of cluster.devices.slice(1)) device.rotten.add(Buffer.from(lost.id).toString('hex'));
+  for (const device of cluster.devices.slice(1)) device.rot(lost.id);
   t.deepEqual(await cluster.repairer.runOnce(), { checked: 10, copied: 9, returned: 0, failed: 1 });
 });
 
@@ -81,7 +81,7 @@ test('a rotten source is passed over for a good one', async (t) => {
   const cluster = chunkCluster(3);
   const [chunk] = (await stored(cluster, 1)) as [Chunk];
   const [first, second] = cluster.devices as [FailingDevice, FailingDevice];
-  first.rotten.add(Buffer.from(chunk.id).toString('hex'));
+  first.rot(chunk.id);
   await second.wipe();
   t.like(await cluster.repairer.runOnce(), { copied: 1, failed: 0 });
   t.true(await second.holds(chunk.id));
@@ -149,8 +149,7 @@ test('whatever was lost, a pass brings home all that some device still has', asy
         for (const { chunk, device, how } of losses) {
           const { id } = chunks[chunk] as Chunk;
           if (how === 'lost') await deviceAt(device).delete(id);
-          else if (await deviceAt(device).holds(id))
-            deviceAt(device).rotten.add(Buffer.from(id).toString('hex'));
+          else if (await deviceAt(device).holds(id)) deviceAt(device).rot(id);
         }
         const alive = [];
         for (const chunk of chunks) if ((await cluster.holders(chunk)).length > 0) alive.push(chunk);

@@ -2,15 +2,13 @@
 // that can be made to fail for each of its places.
 
 import { ManualClock } from '#core/kernel/clock.ts';
-import { Fault } from '#core/kernel/errors.ts';
 import { seededRandom } from '#core/kernel/random.ts';
 import { partitionOf } from '#core/ring/partition.ts';
 import type { PlacedRing } from '#core/ring/placed-ring.ts';
 import type { Device } from '#core/ring/ring.ts';
 import { rebalance } from '#core/ring/ring-builder.ts';
 import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
-import { type Chunk, type ChunkId, type ChunkInfo, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
-import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { type Chunk, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
 import { createRepairer } from '#storage-nodes/replication/repairer.ts';
 import { FailingDevice } from './failing-device.ts';
@@ -28,7 +26,7 @@ export function chunkCluster(deviceCount: number, zoneOf = (id: number) => `zone
     weight: 1,
   }));
   let ring = rebalance({ shape: SHAPE, devices: placed, nowMs: 0 }).ring;
-  const devices = placed.map(() => new FailingDevice(new MapChunks()));
+  const devices = placed.map(() => new FailingDevice(clock));
   const parts = { ring: () => ring, node: (id: number) => devices[id], clock };
   const client = createChunkClient(parts);
   const deviceOf = (device: Device | undefined) => devices[device?.id ?? -1] as FailingDevice;
@@ -60,33 +58,3 @@ export function chunkCluster(deviceCount: number, zoneOf = (id: number) => `zone
 }
 
 export type ChunkCluster = ReturnType<typeof chunkCluster>;
-
-class MapChunks implements NodeChunks {
-  readonly #chunks = new Map<string, Chunk>();
-
-  async put(chunk: Chunk): Promise<void> {
-    this.#chunks.set(Buffer.from(chunk.id).toString('hex'), { ...chunk, data: Uint8Array.from(chunk.data) });
-  }
-
-  async read(id: ChunkId, offset: number, length: number): Promise<Uint8Array> {
-    const chunk = this.#chunks.get(Buffer.from(id).toString('hex'));
-    if (!chunk) throw new Fault('chunk-missing', 'no such chunk');
-    return chunk.data.subarray(offset, offset + length);
-  }
-
-  async stat(id: ChunkId): Promise<ChunkInfo | undefined> {
-    const chunk = this.#chunks.get(Buffer.from(id).toString('hex'));
-    return chunk && { id: chunk.id, sizeBytes: chunk.data.length, createdMs: 0, owner: chunk.owner };
-  }
-
-  async delete(id: ChunkId): Promise<void> {
-    this.#chunks.delete(Buffer.from(id).toString('hex'));
-  }
-
-  async *list(): AsyncIterable<ChunkInfo> {
-    for (const key of [...this.#chunks.keys()].sort()) {
-      const info = await this.stat(Buffer.from(key, 'hex'));
-      if (info) yield info;
-    }
-  }
-}

@@ -2,24 +2,33 @@
 // client like the real thing: a dead device refuses every call, a rotten chunk is quarantined when it is
 // read.
 
+import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import type { Chunk, ChunkId, ChunkInfo } from '#storage-nodes/chunks/chunk-store.ts';
+import { MemoryChunkStore } from '#storage-nodes/chunks/memory-chunk-store.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
 
 export type DeviceMode = 'well' | 'dead' | 'full' | 'slow';
 
 export class FailingDevice implements NodeChunks {
   mode: DeviceMode = 'well';
-  /** Ids, hexadecimal, whose bytes are damaged. */
-  readonly rotten = new Set<string>();
   calls = 0;
   /** `list` breaks off before this chunk. */
   listBreaksAt = Number.POSITIVE_INFINITY;
-  readonly #chunks: NodeChunks;
+  readonly #chunks: MemoryChunkStore;
+  /** Ids, hexadecimal, whose bytes are damaged, whether that was found out or not. */
+  readonly #rotten = new Set<string>();
   #waiting: (() => void)[] = [];
 
-  constructor(chunks: NodeChunks) {
-    this.#chunks = chunks;
+  constructor(clock: Clock) {
+    this.#chunks = new MemoryChunkStore({ clock });
+  }
+
+  /** Damages the bytes of a chunk it holds; the next read finds out. */
+  rot(id: ChunkId): void {
+    if (this.#rotten.has(hex(id))) return;
+    this.#chunks.corrupt(id, 0);
+    this.#rotten.add(hex(id));
   }
 
   /** Lets every call that a slow device holds back go on. */
@@ -32,16 +41,13 @@ export class FailingDevice implements NodeChunks {
   async put(chunk: Chunk): Promise<void> {
     await this.#enter();
     if (this.mode === 'full') throw new Fault('no-space', 'the device is full');
+    // Over a chunk whose damage nobody has seen, a put is a no-op.
+    if (!(await this.#chunks.stat(chunk.id))) this.#rotten.delete(hex(chunk.id));
     await this.#chunks.put(chunk);
-    this.rotten.delete(hex(chunk.id));
   }
 
   async read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
     await this.#enter();
-    if (this.rotten.delete(hex(id))) {
-      await this.#chunks.delete(id);
-      throw new Fault('chunk-corrupt', 'the checksum does not match');
-    }
     return this.#chunks.read(id, offset, length, target);
   }
 
@@ -66,7 +72,7 @@ export class FailingDevice implements NodeChunks {
 
   /** What it holds, whatever its mode. */
   async holds(id: ChunkId): Promise<boolean> {
-    return !this.rotten.has(hex(id)) && (await this.#chunks.stat(id)) !== undefined;
+    return !this.#rotten.has(hex(id)) && (await this.#chunks.stat(id)) !== undefined;
   }
 
   /** The disk was replaced by an empty one. */
