@@ -1,5 +1,6 @@
-// Owns the build: one bundle of the program and one of each worker thread in dist/. Packages stay outside, because
-// some of them are native. A build is complete or it did not happen: files are renamed into place at the end.
+// Owns the build: one bundle of the program and one of each worker thread in dist/. Packages go in, since one file
+// loads faster than hundreds (250 ms of CPU for `strata --version` become 100); only those with native parts stay
+// outside. A build is complete or it did not happen: files are renamed into place at the end.
 
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -16,7 +17,6 @@ const shared = {
   bundle: true,
   platform: 'node',
   target: 'node20',
-  packages: 'external',
   sourcemap: true,
   metafile: true,
   write: true,
@@ -24,7 +24,15 @@ const shared = {
 };
 
 const bundles = [
-  { format: 'esm', entryPoints: ['cli/strata.ts', 'storage-nodes/stream/digest-worker.ts'] },
+  {
+    format: 'esm',
+    entryPoints: ['cli/strata.ts', 'storage-nodes/stream/digest-worker.ts'],
+    external: ['level', 'rocksdb', '@node-rs/crc32'],
+    // Packages that are CommonJS ask for Node's own modules by `require`.
+    banner: {
+      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",
+    },
+  },
   // The launcher is what `strata` runs: it sets the size of the thread pool, then imports the program.
   {
     format: 'cjs',
