@@ -156,7 +156,7 @@ for (const [what, tamper, running] of [
     const key = 'present/b\0key-7';
     const checkpoint = models.store.checkpoint('objects-by-key');
     if (!checkpoint) return t.fail();
-    await models.store.write([{ table: 'objects-by-key', checkpoint, rows: [{ key, value: tamper }] }]);
+    await models.store.write([{ table: 'objects-by-key', checkpoint, rows: new Map([[key, tamper]]) }]);
     const result = await replay(models, 'objects-by-key');
     t.false(result.equal);
     t.deepEqual(result.firstDifference, { key, running });
@@ -169,7 +169,7 @@ test('a row that should not be there is found and named', async (t) => {
   await models.runner.flush();
   const checkpoint = models.store.checkpoint('objects-by-key');
   if (!checkpoint) return t.fail();
-  const rows = [{ key: 'present/zzz', value: Buffer.from('1') }];
+  const rows = new Map([['present/zzz', Buffer.from('1')]]);
   await models.store.write([{ table: 'objects-by-key', checkpoint, rows }]);
   const { firstDifference } = await replay(models, 'objects-by-key');
   t.deepEqual(firstDifference, { key: 'present/zzz', running: 'surplus' });

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import type { Clock } from '#core/kernel/clock.ts';
 import type { Cursor, EventLog, FollowOptions, RecordedEvent } from '#core/log/event-log.ts';
 import { isBefore } from '#core/log/event-log.ts';
-import { compareKeys } from './store/key-order.ts';
+import { type Comparison, compareTables } from './store/compare-tables.ts';
 import { openLevelStore } from './store/level-store.ts';
-import type { Projection, ProjectionRunner, Row, RowCursor } from './store/projection.ts';
+import type { Projection, ProjectionRunner } from './store/projection.ts';
 import type { ReadStore } from './store/read-store.ts';
 import { createProjectionRunner } from './store/runner.ts';
 
@@ -29,18 +29,9 @@ export interface ReplayProgress {
   readonly totalEvents: number;
 }
 
-export interface ReplayDifference {
-  readonly key: string;
-  /** As against the rebuilt table. */
-  readonly running: 'missing' | 'surplus' | 'different';
-}
-
-export interface ReplayResult {
+export interface ReplayResult extends Comparison {
   /** Events of all families that were gone through. */
   readonly events: number;
-  readonly rows: number;
-  readonly equal: boolean;
-  readonly firstDifference?: ReplayDifference;
 }
 
 export async function replayProjection(options: ReplayOptions): Promise<ReplayResult> {
@@ -74,7 +65,7 @@ async function replayInto(scratch: ReadStore, options: ReplayOptions): Promise<R
     try {
       await rebuilt.whenCaughtUp(until);
       const rebuiltRows = rebuilt.table(projection.name).scan({ gte: '' });
-      const compared = await compare(rebuiltRows, runningRows).finally(() => rebuiltRows.close());
+      const compared = await compareTables(rebuiltRows, runningRows).finally(() => rebuiltRows.close());
       return { events: part.events, ...compared };
     } finally {
       await rebuilt.close();
@@ -114,61 +105,5 @@ class LogUntil {
       this.#onProgress?.({ events: this.events, totalEvents: this.#totalEvents });
       if (this.#until.every((offset, partition) => (reached[partition] ?? 0) >= offset)) return;
     }
-  }
-}
-
-type Comparison = Pick<ReplayResult, 'rows' | 'equal' | 'firstDifference'>;
-
-async function compare(rebuilt: RowCursor, running: RowCursor): Promise<Comparison> {
-  const left = new Heads(rebuilt);
-  const right = new Heads(running);
-  for (let rows = 0; ; rows++) {
-    const expected = left.head ?? (await left.load());
-    const actual = right.head ?? (await right.load());
-    if (expected === undefined && actual === undefined) return { rows, equal: true };
-    const firstDifference = differenceOf(expected, actual);
-    if (firstDifference) return { rows, equal: false, firstDifference };
-    left.advance();
-    right.advance();
-  }
-}
-
-function differenceOf(expected: Row | undefined, actual: Row | undefined): ReplayDifference | undefined {
-  const order = orderOf(expected, actual);
-  if (order < 0) return { key: (expected as Row).key, running: 'missing' };
-  if (order > 0) return { key: (actual as Row).key, running: 'surplus' };
-  const same = Buffer.compare((expected as Row).value, (actual as Row).value) === 0;
-  return same ? undefined : { key: (expected as Row).key, running: 'different' };
-}
-
-function orderOf(expected: Row | undefined, actual: Row | undefined): number {
-  if (expected === undefined) return 1;
-  return actual === undefined ? -1 : compareKeys(expected.key, actual.key);
-}
-
-const ROWS_AT_ONCE = 1_000;
-
-/** One row after another, without a promise for each. */
-class Heads {
-  readonly #cursor: RowCursor;
-  #rows: readonly Row[] = [];
-  #at = 0;
-
-  constructor(cursor: RowCursor) {
-    this.#cursor = cursor;
-  }
-
-  get head(): Row | undefined {
-    return this.#rows[this.#at];
-  }
-
-  async load(): Promise<Row | undefined> {
-    this.#rows = await this.#cursor.next(ROWS_AT_ONCE);
-    this.#at = 0;
-    return this.head;
-  }
-
-  advance(): void {
-    this.#at++;
   }
 }

@@ -20,7 +20,7 @@ test('what was written is there after the store is opened again', async (t) => {
   const path = fresh();
   const checkpoint = { version: 2, cursor: [5] };
   const first = await openLevelStore(path);
-  await first.write([{ table: 'left', checkpoint, rows: [{ key: 'a\0é', value: Buffer.from('1') }] }]);
+  await first.write([{ table: 'left', checkpoint, rows: new Map([['a\0é', Buffer.from('1')]]) }]);
   await first.close();
   const second = await openLevelStore(path);
   t.deepEqual(second.checkpoint('left'), checkpoint);

@@ -1,9 +1,8 @@
 // Owns the read store's in-memory twin, for tests and the simulator: the port's guarantees, save durability.
 
-import { compareKeys } from './key-order.ts';
 import type { RowCursor, RowRange } from './projection.ts';
 import type { Checkpoint, ReadStore, TableWrite } from './read-store.ts';
-import { type RowChange, SortedRows } from './sorted-rows.ts';
+import { type RowChange, SortedRows, sortedChanges } from './sorted-rows.ts';
 
 interface Table {
   rows: SortedRows;
@@ -19,8 +18,7 @@ export function createMemoryStore(): ReadStore {
     write: async (writes: readonly TableWrite[]) => {
       for (const { table, checkpoint, rows } of writes) {
         const before = tables.get(table)?.rows ?? SortedRows.empty;
-        const changes = [...rows].sort((a, b) => compareKeys(a.key, b.key));
-        tables.set(table, { rows: before.with(changes, true), checkpoint });
+        tables.set(table, { rows: before.with(sortedChanges(rows), true), checkpoint });
       }
     },
     wipe: async (table) => {

@@ -2,59 +2,34 @@
 // written. Budget: a put is one look-up in a hash; order is made only when a scan asks for it, and only of what changed since.
 
 import { assert } from '#core/kernel/assert.ts';
-import { compareKeys } from './key-order.ts';
-import { type RowChange, SortedRows } from './sorted-rows.ts';
+import { SortedRows, sortedChanges } from './sorted-rows.ts';
 
-interface PendingRow {
-  readonly key: string;
-  value: Uint8Array | undefined;
-  /** Whether a scan may hold it: then it must not change any more. */
-  shared: boolean;
-}
+/** By key; a key without a value is known to have no row. */
+type Changes = Map<string, Uint8Array | undefined>;
 
 /** What one row costs beside its key and value. */
 const ROW_OVERHEAD_BYTES = 100;
 
 /** The changes between two flushes; the last one of each key. */
-export class Generation {
-  readonly #rows = new Map<string, PendingRow>();
-  #unsorted: PendingRow[] = [];
-  #sorted = SortedRows.empty;
+class Generation {
+  readonly rows: Changes = new Map();
+  /** Of all that was put, also where it was put again. */
   bytes = 0;
-
-  get size(): number {
-    return this.#rows.size;
-  }
-
-  get(key: string): RowChange | undefined {
-    return this.#rows.get(key);
-  }
+  #sorted = SortedRows.empty;
+  /** What changed since a scan last asked for the order; while none has, that is everything. */
+  #unsorted = this.rows;
 
   set(key: string, value: Uint8Array | undefined): void {
-    const row = this.#rows.get(key);
-    this.bytes += value?.length ?? 0;
-    if (row !== undefined && !row.shared) {
-      this.bytes -= row.value?.length ?? 0;
-      row.value = value;
-      return;
-    }
-    const fresh = { key, value, shared: false };
-    this.bytes += key.length + ROW_OVERHEAD_BYTES;
-    this.#rows.set(key, fresh);
-    this.#unsorted.push(fresh);
-  }
-
-  rows(): Iterable<RowChange> {
-    return this.#rows.values();
+    this.rows.set(key, value);
+    if (this.#unsorted !== this.rows) this.#unsorted.set(key, value);
+    this.bytes += key.length + (value?.length ?? 0) + ROW_OVERHEAD_BYTES;
   }
 
   /** The rows in order, as they are now. */
   sorted(): SortedRows {
-    if (this.#unsorted.length > 0) {
-      for (const row of this.#unsorted) row.shared = true;
-      this.#unsorted.sort((a, b) => compareKeys(a.key, b.key));
-      this.#sorted = this.#sorted.with(this.#unsorted, false);
-      this.#unsorted = [];
+    if (this.#unsorted.size > 0) {
+      this.#sorted = this.#sorted.with(sortedChanges(this.#unsorted), false);
+      this.#unsorted = new Map();
     }
     return this.#sorted;
   }
@@ -65,16 +40,22 @@ export class Overlay {
   #writing: Generation | undefined;
 
   get pendingRows(): number {
-    return this.#gathering.size;
+    return this.#gathering.rows.size;
   }
 
   get pendingBytes(): number {
     return this.#gathering.bytes;
   }
 
-  /** What is known of the key; undefined: ask the store. */
-  get(key: string): RowChange | undefined {
-    return this.#gathering.get(key) ?? this.#writing?.get(key);
+  /** Whether anything is known of the key; if not, the store is to be asked. */
+  has(key: string): boolean {
+    return this.#gathering.rows.has(key) || this.#writing?.rows.has(key) === true;
+  }
+
+  /** The pending value; undefined where `has` is false, and where the row is taken away. */
+  get(key: string): Uint8Array | undefined {
+    const { rows } = this.#gathering;
+    return rows.get(key) ?? (rows.has(key) ? undefined : this.#writing?.rows.get(key));
   }
 
   set(key: string, value: Uint8Array | undefined): void {
@@ -88,12 +69,12 @@ export class Overlay {
   }
 
   /** What was gathered goes to be written; readers see it until `written`. */
-  freeze(): Iterable<RowChange> {
+  freeze(): ReadonlyMap<string, Uint8Array | undefined> {
     assert(this.#writing === undefined, 'rows that are not yet durable are never let go');
     const frozen = this.#gathering;
     this.#writing = frozen;
     this.#gathering = new Generation();
-    return frozen.rows();
+    return frozen.rows;
   }
 
   written(): void {

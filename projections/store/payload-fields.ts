@@ -37,7 +37,8 @@ export class PayloadFields {
     else if (wireType === LENGTH_DELIMITED) this.#span(this.#varint());
     else if (wireType === FIXED64) this.#span(8);
     else if (wireType === FIXED32) this.#span(4);
-    else assert(false, `no wire type ${wireType} in a payload`);
+    else assert(false, 'a payload has only wire types that a lifecycle table can write');
+    if (this.#at > this.#limit) assert(false, 'a payload field ends inside its payload');
     return true;
   }
 
@@ -53,22 +54,21 @@ export class PayloadFields {
 
   #span(length: number): void {
     this.start = this.#at;
-    this.end = this.#at + length;
-    assert(this.end <= this.#limit, 'a payload field ends inside its payload');
-    this.#at = this.end;
+    this.#at += length;
+    this.end = this.#at;
   }
 
   #varint(): number {
     let byte = this.#bytes[this.#at++] as number;
+    if (byte < 0x80) return byte;
     let value = byte & 0x7f;
     let scale = 0x80;
-    while (byte >= 0x80) {
+    do {
       byte = this.#bytes[this.#at++] as number;
       // Multiplied, not shifted: sizes go beyond 32 bits.
       value += (byte & 0x7f) * scale;
       scale *= 0x80;
-    }
-    assert(this.#at <= this.#limit, 'a payload number ends inside its payload');
+    } while (byte >= 0x80);
     return value;
   }
 }

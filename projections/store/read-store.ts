@@ -3,7 +3,6 @@
 
 import type { Cursor } from '#core/log/event-log.ts';
 import type { RowCursor, RowRange } from './projection.ts';
-import type { RowChange } from './sorted-rows.ts';
 
 export interface Checkpoint {
   /** Of the projection that wrote the rows. */
@@ -14,8 +13,8 @@ export interface Checkpoint {
 export interface TableWrite {
   readonly table: string;
   readonly checkpoint: Checkpoint;
-  /** Each key at most once; must not change until the write has settled. */
-  readonly rows: Iterable<RowChange>;
+  /** A key without a value is taken away. Must not change until the write has settled. */
+  readonly rows: ReadonlyMap<string, Uint8Array | undefined>;
 }
 
 export interface ReadStore {

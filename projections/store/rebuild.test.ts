@@ -80,8 +80,11 @@ const SPOILED: Record<string, (store: ReadStore) => ReadStore> = {
       store.write(
         writes.map((write) => ({
           ...write,
-          rows: [...write.rows].map((row) =>
-            row.key === 'things/1999' ? { ...row, value: Buffer.from('other') } : row,
+          rows: new Map(
+            [...write.rows].map(([key, value]) => [
+              key,
+              key === 'things/1999' ? Buffer.from('other') : value,
+            ]),
           ),
         })),
       ),
@@ -92,7 +95,7 @@ const SPOILED: Record<string, (store: ReadStore) => ReadStore> = {
       store.write(
         writes.map((write) => ({
           ...write,
-          rows: [...write.rows].filter(({ key }) => key !== 'things/1999'),
+          rows: new Map([...write.rows].filter(([key]) => key !== 'things/1999')),
         })),
       ),
   }),
@@ -100,7 +103,7 @@ const SPOILED: Record<string, (store: ReadStore) => ReadStore> = {
     ...store,
     write: (writes) =>
       store.write(
-        writes.map((write) => ({ ...write, rows: [...write.rows, { key: 'z', value: Buffer.from('z') }] })),
+        writes.map((write) => ({ ...write, rows: new Map([...write.rows, ['z', Buffer.from('z')]]) })),
       ),
   }),
 };

@@ -3,7 +3,8 @@
 
 import type { Clock } from '#core/kernel/clock.ts';
 import type { Cursor, EventLog, RecordedEvent } from '#core/log/event-log.ts';
-import type { Projection, ProjectionRunner, Row, RowCursor } from './projection.ts';
+import { compareTables } from './compare-tables.ts';
+import type { Projection, ProjectionRunner, RowCursor } from './projection.ts';
 import type { ReadStore } from './read-store.ts';
 import { createProjectionRunner } from './runner.ts';
 
@@ -25,8 +26,6 @@ export interface RebuildReport {
   readonly equal: boolean;
 }
 
-const PAGE_ROWS = 1_000;
-
 /** @throws what the projection threw, or the store. */
 export async function rebuildProjection(options: RebuildOptions): Promise<RebuildReport> {
   const { log, clock, projection, running, store } = options;
@@ -46,7 +45,7 @@ export async function rebuildProjection(options: RebuildOptions): Promise<Rebuil
     await rebuilt.whenCaughtUp(target);
     const [mine, theirs] = await viewsAtOneEvent(projection.name, rebuilt, running);
     try {
-      return { events: eventsIn(rebuilt.applied()), ...(await compare(mine, theirs)) };
+      return { events: eventsIn(rebuilt.applied()), ...(await compareTables(mine, theirs)) };
     } finally {
       await mine.close();
       await theirs.close();
@@ -82,19 +81,4 @@ async function viewsAtOneEvent(
     if (!behind) return [rebuilt.table(name).scan({ gte: '' }), running.table(name).scan({ gte: '' })];
     await behind;
   }
-}
-
-async function compare(mine: RowCursor, theirs: RowCursor): Promise<{ rows: number; equal: boolean }> {
-  let rows = 0;
-  let equal = true;
-  for (;;) {
-    const [page, other] = await Promise.all([mine.next(PAGE_ROWS), theirs.next(PAGE_ROWS)]);
-    rows += page.length;
-    equal &&= page.length === other.length && page.every((row, index) => isSame(row, other[index]));
-    if (page.length < PAGE_ROWS) return { rows, equal: equal && other.length === page.length };
-  }
-}
-
-function isSame(row: Row, other: Row | undefined): boolean {
-  return other !== undefined && row.key === other.key && Buffer.compare(row.value, other.value) === 0;
 }

@@ -80,7 +80,7 @@ function heldStore(inner = createMemoryStore()) {
   const store: ReadStore = {
     ...inner,
     write: (writes) => {
-      const rows = writes.map((write) => ({ ...write, rows: [...write.rows] }));
+      const rows = writes.map((write) => ({ ...write, rows: new Map(write.rows) }));
       return new Promise<void>((resolve, reject) => {
         held.push({ go: () => inner.write(rows).then(resolve, reject), fail: reject });
       });
@@ -181,7 +181,7 @@ test('a table ahead of the log is rebuilt', async (t) => {
   const store = createMemoryStore();
   const checkpoint = { version: 1, cursor: [9] };
   await store.write([
-    { table: 'last-values', checkpoint, rows: [{ key: 'things/lost', value: Buffer.from('1') }] },
+    { table: 'last-values', checkpoint, rows: new Map([['things/lost', Buffer.from('1')]]) },
   ]);
   const { log, runner } = await open({ store });
   await append(log, 'things/a', '1');

@@ -9,6 +9,13 @@ export interface RowChange {
   readonly value: Uint8Array | undefined;
 }
 
+/** The changes that `with` takes. */
+export function sortedChanges(rows: ReadonlyMap<string, Uint8Array | undefined>): RowChange[] {
+  const changes: RowChange[] = [];
+  for (const [key, value] of rows) changes.push({ key, value });
+  return changes.sort((a, b) => compareKeys(a.key, b.key));
+}
+
 type Leaf = readonly RowChange[];
 
 const LEAF_ROWS_MAX = 256;

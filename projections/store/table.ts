@@ -22,7 +22,7 @@ export class Table implements RowWriter {
 
   get(key: string): Uint8Array | undefined {
     const pending = this.overlay.get(key);
-    return pending === undefined ? this.#store.get(this.#name, key) : pending.value;
+    return pending ?? (this.overlay.has(key) ? undefined : this.#store.get(this.#name, key));
   }
 
   scan(range: RowRange): RowCursor {
