@@ -87,20 +87,31 @@ export function objectBody(call: S3Call): PayloadSource {
   return payloadSource(body, call.auth, { maxBytes: limits.s3PutBytes, sha256: 'by-writer' });
 }
 
-/** A request document, with its digests verified. @throws S3Error MalformedXML, BadDigest, InvalidRequest */
+/**
+ * A request document, with its digests verified.
+ * @param checksumsOf what x-amz-checksum-* headers speak of: the document, or the object that it makes
+ * @throws S3Error MalformedXML, BadDigest, InvalidRequest
+ */
 export async function documentBody(
   call: S3Call,
+  checksumsOf: 'document' | 'object' = 'document',
 ): Promise<{ readonly bytes: Buffer; readonly digested: boolean }> {
   const { request, response, gateway, auth } = call;
   const body = requestBody(request, response, { watch: gateway.watch, maxBytes: Number.POSITIVE_INFINITY });
   const source = payloadSource(body, auth, { maxBytes: Number.MAX_SAFE_INTEGER });
   try {
     const bytes = await collect(source, limits.s3XmlBytes);
-    return { bytes, digested: verifyDocument(request.headers, auth, bytes, source.trailers) };
+    const headers = checksumsOf === 'document' ? request.headers : md5Only(request.headers);
+    return { bytes, digested: verifyDocument(headers, auth, bytes, source.trailers) };
   } catch (error) {
     if (error instanceof BodyFailure && error.reason === 'too-large') throw new S3Error('MalformedXML');
     throw error;
   }
+}
+
+function md5Only(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const md5 = headers['content-md5'];
+  return md5 === undefined ? {} : { 'content-md5': md5 };
 }
 
 function isRejected<Code extends string>(outcome: unknown): outcome is Rejection<Code> {

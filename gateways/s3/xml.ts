@@ -11,9 +11,9 @@ const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that need a reference
-const SPECIAL = /[&<>"'\u0000-\u001f\u007f\ufffe\uffff]/;
+const SPECIAL = /[&<>"'\u0000-\u0008\u000b-\u001f\u007f\ufffe\uffff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
-const SPECIALS = /[&<>"'\u0000-\u001f\u007f\ufffe\uffff]/g;
+const SPECIALS = /[&<>"'\u0000-\u0008\u000b-\u001f\u007f\ufffe\uffff]/g;
 const NAMED: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -22,7 +22,7 @@ const NAMED: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   if (!SPECIAL.test(text)) return text;
   return text.replace(
     SPECIALS,

@@ -149,7 +149,10 @@ export class S3Server {
     const path = query.length > 0 ? `${signed.path}?${query.join('&')}` : signed.path;
     return new Promise((resolve, reject) => {
       const { port } = new URL(this.endpoint);
-      const options = { host: '127.0.0.1', port, method: signed.method, path, headers: signed.headers };
+      // On the wire, as when it is signed, a header is its UTF-8; node:http writes one byte per character.
+      const lines = Object.entries(signed.headers).map(([name, value]) => [name, latin1(value)]);
+      const headers = Object.fromEntries(lines);
+      const options = { host: '127.0.0.1', port, method: signed.method, path, headers };
       const request = httpRequest({ ...options, agent: false }, (response) => {
         const pieces: Buffer[] = [];
         response.on('data', (piece: Buffer) => pieces.push(piece));
@@ -176,6 +179,8 @@ export class S3Server {
     await this.#stop();
   }
 }
+
+const latin1 = (text: string) => Buffer.from(text).toString('latin1');
 
 const encode = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -29,7 +29,7 @@ import { checksumTypeOf, PART_RULES } from './uploads.ts';
 
 export async function completeMultipartUpload(call: S3Call): Promise<void> {
   // The document first: until it is here there is nothing that could take long.
-  const { bytes } = await documentBody(call);
+  const { bytes } = await documentBody(call, 'object');
   await replySlowly(call, complete(call, bytes));
 }
 
