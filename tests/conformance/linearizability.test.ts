@@ -19,6 +19,7 @@ import { StrataProcess } from '#tests/support/strata-process.ts';
 
 const CLIENTS = 8;
 const OPERATIONS_EACH = 140;
+const BUCKET = 'few-keys';
 const KEYS = ['a', 'b', 'c/d', 'c/é'];
 const SEED = Number(process.env.STRATA_TEST_SEED ?? 20_260_807);
 
@@ -80,7 +81,7 @@ class RandomClient {
   async #get(key: string): Promise<void> {
     const calledAt = performance.now();
     const found = await this.#s3
-      .send(new GetObjectCommand({ Bucket: 'b', Key: key }))
+      .send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
       .then((answer) => answer.Body?.transformToString())
       .catch((error) => {
         if (statusOf(error) === 404) return undefined;
@@ -92,7 +93,7 @@ class RandomClient {
 
   async #list(): Promise<void> {
     const calledAt = performance.now();
-    const { Contents = [] } = await this.#s3.send(new ListObjectsV2Command({ Bucket: 'b' }));
+    const { Contents = [] } = await this.#s3.send(new ListObjectsV2Command({ Bucket: BUCKET }));
     const etags = new Map(Contents.map(({ Key, ETag }) => [Key, ETag]));
     for (const key of KEYS) {
       const found = etags.has(key) ? this.#recorder.valueOf(etags.get(key)) : undefined;
@@ -102,7 +103,7 @@ class RandomClient {
 
   async #delete(key: string): Promise<void> {
     const calledAt = performance.now();
-    await this.#s3.send(new DeleteObjectCommand({ Bucket: 'b', Key: key }));
+    await this.#s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }));
     this.#recorder.record(key, calledAt, { type: 'delete', outcome: 'done' });
   }
 
@@ -112,7 +113,7 @@ class RandomClient {
     const outcome: Outcome | 'raced' = await this.#s3
       .send(
         new PutObjectCommand({
-          Bucket: 'b',
+          Bucket: BUCKET,
           Key: key,
           Body: value,
           ...(when === 'absent' && { IfNoneMatch: '*' }),
@@ -141,7 +142,7 @@ test(`eight clients on ${KEYS.length} keys see one order of things (seed ${SEED}
   const strata = await StrataProcess.start();
   try {
     const recorder = new Recorder();
-    await strata.client().send(new CreateBucketCommand({ Bucket: 'b' }));
+    await strata.client().send(new CreateBucketCommand({ Bucket: BUCKET }));
     const clients = Array.from(
       { length: CLIENTS },
       (_, number) => new RandomClient(recorder, strata.client(undefined, { maxAttempts: 1 }), number),

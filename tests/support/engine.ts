@@ -22,7 +22,7 @@ export async function runEngine(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): Promise<string> {
-  const env = { ...process.env, ...environment };
+  const env = { ...withoutSettings(process.env), ...environment };
   try {
     const { stdout } = await run(program, args, { env, maxBuffer: 64 * 1024 * 1024 });
     return stdout;
@@ -32,6 +32,12 @@ export async function runEngine(
       `${program} ${args.join(' ')}: ${code}\n${stdout.slice(-2_000)}\n${stderr.slice(-4_000)}`,
     );
   }
+}
+
+/** The environment without what would lead a client elsewhere: keys, proxies and certificates of this machine. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const led = /^(AWS|RCLONE|RESTIC|S3)_|_proxy$/i;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !led.test(name)));
 }
 
 /** What a name may be made of; each file system and each client takes them all. */
