@@ -4,8 +4,8 @@
 // records, across segments, at the price of one hash a sync. (A hash a record costs 2 µs each and proves no more.)
 //
 // Frame: 0 marker of the segment, 8 bytes   8 u32 bytes of the frame    12 u32 records   16 u64 offset of the first
-//       24 u32 position in the file        28 u32 CRC-32 of the records 32 SHA-256       64 u32 CRC-32 of 0–63
-//       68 zero                            72 records, each at a multiple of eight
+//       24 u32 position in the file        28 u32 CRC-32 of the records 32 SHA-256       64 zero
+//       68 u32 CRC-32 of 0–67              72 records, each at a multiple of eight
 // The marker is random for each segment and the position is part of the header, so neither bytes left over in a
 // file nor a payload that imitates a frame is taken for one.
 //
@@ -25,7 +25,8 @@ export const HASH_BYTES = 32;
 export const SEGMENT_HEADER_BYTES = 4096;
 const SEGMENT_CRC_AT = 96;
 const HASH_AT = 32;
-const CRC_AT = 64;
+const ZERO_AT = 64;
+const CRC_AT = 68;
 const MAGIC = Buffer.from('STRATLOG');
 const VERSION = 1;
 
@@ -108,8 +109,8 @@ export function sealFrame(
 /** SHA-256 of the frame with the previous hash in the place of its own. Leaves the frame without hash and CRC. */
 function chainHash(buffer: Buffer, at: number, end: number, previousHash: Buffer): Buffer {
   previousHash.copy(buffer, at + HASH_AT);
+  buffer.writeUInt32LE(0, at + ZERO_AT);
   buffer.writeUInt32LE(0, at + CRC_AT);
-  buffer.writeUInt32LE(0, at + CRC_AT + 4);
   return hash('sha256', buffer.subarray(at, end), 'buffer');
 }
 
