@@ -91,8 +91,8 @@ function authenticatedCall(
 }
 
 /**
- * The headers, and those that the URL carries in its query. A checksum there is left out, as at Amazon: SDKs sign
- * that of an empty body into a URL for a body that they have not seen.
+ * The headers, and those that the URL carries in its query. A checksum there is left out, as at Amazon: SDKs
+ * sign that of an empty body into a URL for a body that they have not seen.
  */
 function withHoisted(
   headers: IncomingHttpHeaders,

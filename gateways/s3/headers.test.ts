@@ -1,4 +1,5 @@
-// Owns the proof that what describes an object survives the headers, and that no header is ignored that must not be.
+// Owns the proof that what describes an object survives the headers, and that no header is ignored that must
+// not be.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import test from 'ava';

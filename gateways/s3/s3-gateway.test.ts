@@ -20,6 +20,7 @@ import test from 'ava';
 import { MIB } from '#core/kernel/limits.ts';
 import { contentOf, md5 } from '#tests/support/contents.ts';
 import { errorOf, failureOf, S3Server } from '#tests/support/s3-server.ts';
+import { XmlWriter } from './xml.ts';
 
 let server: S3Server;
 let s3: S3Client;
@@ -103,11 +104,11 @@ test('an expected owner that is not the owner is denied', async (t) => {
 
 test('names and locations of buckets are checked', async (t) => {
   t.is(await failureOf(s3.send(new CreateBucketCommand({ Bucket: 'Bad_Name' }))), 'InvalidBucketName 400');
-  const at = (LocationConstraint: string) =>
+  const at = (name: string) =>
     server.raw({
       method: 'PUT',
       path: '/located',
-      body: `<CreateBucketConfiguration><LocationConstraint>${LocationConstraint}</LocationConstraint></CreateBucketConfiguration>`,
+      body: new XmlWriter('CreateBucketConfiguration').element('LocationConstraint', name).document(),
     });
   t.is(errorOf(await at('eu-west-1')), 'IllegalLocationConstraintException 400');
   t.is(errorOf(await at('the moon')), 'InvalidLocationConstraint 400');

@@ -1,5 +1,5 @@
-// Owns an S3 gateway under test: a real HTTP server on a free port over a cloud in memory, the AWS SDK as its client,
-// and requests that the SDK signs but would never make.
+// Owns an S3 gateway under test: a real HTTP server on a free port over a cloud in memory, the AWS SDK as its
+// client, and requests that the SDK signs but would never make.
 
 import { request as httpRequest } from 'node:http';
 import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
