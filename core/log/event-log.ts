@@ -94,6 +94,7 @@ export interface EventLog {
   /**
    * Resolves when the events are durable.
    * @throws Fault `conflict` (with {@link ConflictDetails}) when `expect` or a guard does not hold: nothing was written.
+   * It is told when what made it fail is durable, so that `tail` lies behind that.
    * @throws Fault `no-space`, `busy` or `closed`: nothing was acknowledged.
    */
   append(request: AppendRequest): Promise<Appended>;

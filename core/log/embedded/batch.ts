@@ -18,6 +18,8 @@ export interface PendingAppend extends StreamEntry {
   readonly appended: Appended;
   resolve: (appended: Appended) => void;
   reject: (error: unknown) => void;
+  /** Appends refused because of this one: told, with its error if any, when its outcome is known. */
+  losers: ((error: unknown) => void)[] | undefined;
 }
 
 /** Where a batch will stand, decided by its first append. */

@@ -79,7 +79,7 @@ export class LogWriter {
     try {
       pending = this.#propose(request);
     } catch (error) {
-      return Promise.reject(error);
+      return this.#refuse(error);
     }
     const appended = new Promise<Appended>((resolve, reject) => {
       pending.resolve = resolve;
@@ -101,6 +101,18 @@ export class LogWriter {
       await this.#flushing;
     }
     return this.#stopped === closed;
+  }
+
+  /** A conflict is told when what won is durable: whoever then looks again sees it, and need not lose again. */
+  #refuse(error: unknown): Promise<never> {
+    const rival = isFault(error, 'conflict')
+      ? this.#pending.get((error.details as ConflictDetails).stream)
+      : undefined;
+    if (!rival) return Promise.reject(error);
+    return new Promise((_, reject) => {
+      rival.losers ??= [];
+      rival.losers.push((failure) => reject(failure ?? error));
+    });
   }
 
   #propose(request: AppendRequest): PendingAppend {
@@ -212,6 +224,7 @@ export class LogWriter {
       },
       resolve: ignore,
       reject: ignore,
+      losers: undefined,
     };
   }
 
@@ -288,7 +301,10 @@ export class LogWriter {
     // The disk works on the next batch while this one is told.
     if (!(this.#batches[0] as Batch).isEmpty) this.#flushSoon();
     onDurable(batch.buffer.subarray(0, batch.endBytes), batch.place.firstOffset, batch.records);
-    for (const append of appends) append.resolve(append.appended);
+    for (const append of appends) {
+      append.resolve(append.appended);
+      if (append.losers) for (const lose of append.losers) lose(undefined);
+    }
     batch.clear();
     if (this.#free.length < 2) this.#free.push(batch);
   }
@@ -308,7 +324,10 @@ export class LogWriter {
     this.#planSegment = segments.last.header.number;
     this.#planPosition = segments.last.usedBytes;
     this.#flushing = undefined;
-    for (const { appends } of failed) for (const append of appends) append.reject(fault);
+    for (const append of failed.flatMap(({ appends }) => appends)) {
+      append.reject(fault);
+      if (append.losers) for (const lose of append.losers) lose(fault);
+    }
   }
 
   /** Sees to it that a frame whose appends are rejected is not found after a crash; false when it cannot. */

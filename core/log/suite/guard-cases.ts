@@ -3,7 +3,14 @@
 import type { ExecutionContext, TestFn } from 'ava';
 import { type Fault, isFault } from '#core/kernel/errors.ts';
 import type { EventLogFactory } from '../event-log.suite.ts';
-import type { Appended, ConflictDetails, EventLog, Expectation, StreamGuard } from '../event-log.ts';
+import {
+  type Appended,
+  type ConflictDetails,
+  type EventLog,
+  type Expectation,
+  isBefore,
+  type StreamGuard,
+} from '../event-log.ts';
 import { collect, followCount, followToTail, logTest, note, textOf, textsIn } from './support.ts';
 
 async function conflicts(
@@ -60,6 +67,23 @@ export function guardCases(test: TestFn, factory: EventLogFactory): void {
       expected: 'none',
       actual: 0,
     });
+  });
+
+  logTest(test, factory, 'a conflict is told when what won is durable, and never before', async (t, log) => {
+    for (let round = 0; round < 20; round++) {
+      const stream = `notes/${round}`;
+      const won = note(log, stream, 'won', { expect: 'none' });
+      const alsoAt = [{ stream, revision: 'none' as const }];
+      const lost = [
+        note(log, stream, 'lost', { expect: 'none' }),
+        note(log, 'notes/other', 'lost', { alsoAt }),
+      ].map(async (losing) => {
+        const fault = await t.throwsAsync(losing, { name: 'Fault' });
+        t.is((fault as Fault).code, 'conflict');
+        return log.tail();
+      });
+      for (const cursor of await Promise.all(lost)) t.true(isBefore((await won).position, cursor));
+    }
   });
 
   logTest(test, factory, 'of racers on one revision exactly one wins', async (t, log) => {
