@@ -1,5 +1,5 @@
-// Owns the proof that what is wrong with a request, or with the cloud, is told in S3's words, and that nothing
-// wrong is stored.
+// Owns the proof that what is wrong with a request, or with the cloud, is told in S3's words, and that
+// nothing wrong is stored.
 
 import { createHash } from 'node:crypto';
 import {
