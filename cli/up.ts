@@ -130,6 +130,9 @@ function announce(
   process.stdout.write(line);
 }
 
+/** A terminal tells npm and us, and npm tells us again: within this time that is asking once. */
+const ASKED_ONCE_MS = 1_000;
+
 interface StopSignal {
   /** Resolves at the first SIGTERM or SIGINT, or when told to stop. */
   readonly told: Promise<void>;
@@ -142,14 +145,16 @@ function stopSignal(): StopSignal {
   const told = new Promise<void>((resolveTold) => {
     tell = resolveTold;
   });
-  const stop = () => {
+  let askedAtMs: number | undefined;
+  const asked = (exitCode: number) => () => {
+    const nowMs = systemClock.monotonicMs();
+    askedAtMs ??= nowMs;
     tell();
     // Whoever asks twice does not want to wait; nothing acknowledged is lost by it.
-    process.once('SIGINT', () => process.exit(130));
-    process.once('SIGTERM', () => process.exit(143));
+    if (nowMs - askedAtMs > ASKED_ONCE_MS) process.exit(exitCode);
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', asked(143));
+  process.on('SIGINT', asked(130));
   return {
     told,
     now(exitCode) {

@@ -118,6 +118,8 @@ test('SIGTERM during an upload and a download lets both finish, and then the pro
     const reader = download.body?.getReader();
     const first = await reader?.read();
     const stopped = strata.stop();
+    // As Ctrl-C under npm does: the terminal tells the program, and npm tells it again.
+    process.kill(strata.pid, 'SIGINT');
     // Only when new connections are refused is the program known to be stopping.
     while (
       await fetch(strata.endpoint).then(
