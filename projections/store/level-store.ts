@@ -8,6 +8,7 @@ import { Level } from 'level';
 import { assert } from '#core/kernel/assert.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
+import { type Compactable, DeletionSweep } from './deletion-sweep.ts';
 import { compareKeys, endOfPrefix } from './key-order.ts';
 import type { Row, RowCursor, RowRange } from './projection.ts';
 import type { Checkpoint, ReadStore, TableWrite } from './read-store.ts';
@@ -64,10 +65,13 @@ function openFault(directory: string, error: unknown): unknown {
 class LevelStore implements ReadStore {
   readonly #database: Database;
   readonly #directory: string;
+  readonly #sweep: DeletionSweep;
   #writing = false;
 
   constructor(database: Database, directory: string) {
     this.#database = database;
+    // On Node the engine is classic-level, which has more than the types that browsers share.
+    this.#sweep = new DeletionSweep(database as unknown as Compactable);
     this.#directory = directory;
   }
 
@@ -94,13 +98,17 @@ class LevelStore implements ReadStore {
       for (const { table, checkpoint, rows } of writes) {
         const prefix = rowPrefix(table);
         for (const [key, value] of rows) {
-          if (value === undefined) batch.del(prefix + key);
-          else batch.put(prefix + key, value);
+          if (value !== undefined) batch.put(prefix + key, value);
+          else {
+            batch.del(prefix + key);
+            this.#sweep.note(table, prefix + key);
+          }
           if (++encoded % ENCODE_SLICE_ROWS === 0) await setImmediate();
         }
         batch.put(checkpointKey(table), Buffer.from(JSON.stringify(checkpoint)));
       }
       await batch.write({ sync: true });
+      this.#sweep.begin();
     } finally {
       this.#writing = false;
     }
@@ -114,6 +122,7 @@ class LevelStore implements ReadStore {
   }
 
   async close(): Promise<void> {
+    await this.#sweep.settled();
     await this.#database.close();
   }
 
