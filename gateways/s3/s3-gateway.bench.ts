@@ -1,5 +1,5 @@
-// Owns the measure of the gateway alone: requests per second, and processor time, over a cloud in memory and a
-// load generator in a process of its own.
+// Owns the measure of the gateway alone: requests per second, and processor time, over a cloud in
+// memory and a load generator in a process of its own.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
