@@ -39,7 +39,7 @@ function credentialLines({ credentialsFile, firstCredentials }: BannerFacts): st
 }
 
 /** Two lines that give the keys to the clients, then five commands. */
-export function commandsToTry({ s3, region, credentialsFile }: BannerFacts): string[] {
+function commandsToTry({ s3, region, credentialsFile }: BannerFacts): string[] {
   const key = (field: string) => `$(node -p 'require("${credentialsFile}").${field}')`;
   const { host } = new URL(s3);
   const rclone = `rclone --s3-provider Other --s3-env-auth --s3-endpoint ${s3}`;

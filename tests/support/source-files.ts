@@ -8,7 +8,7 @@ import { parseSync } from 'oxc-parser';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-const SOURCE = /\.(ts|mjs|js)$/;
+const SOURCE = /\.(ts|mjs|cjs|js)$/;
 const NOT_OURS = new Set(['node_modules', 'dist', 'data', 'proto', 'docs']);
 
 /** A node of the ESTree that oxc-parser gives, TypeScript's included. */
