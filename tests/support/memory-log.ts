@@ -6,6 +6,7 @@ import { Fault } from '#core/kernel/errors.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
+import { assertWithinLimits } from '#core/log/embedded/record.ts';
 import type {
   Appended,
   AppendRequest,
@@ -42,8 +43,8 @@ export class MemoryLog implements EventLog {
   }
 
   async append(request: AppendRequest): Promise<Appended> {
-    if (this.#closed) throw new Fault('closed', 'the log is closed');
-    assert(request.events.length > 0, 'an append has events');
+    this.#assertOpen();
+    assertWithinLimits(request);
     this.#check(request.stream, request.expect);
     for (const guard of request.alsoAt ?? []) {
       assert(this.#partitionOf(guard.stream) === this.#partitionOf(request.stream), 'one partition');
@@ -57,10 +58,12 @@ export class MemoryLog implements EventLog {
   }
 
   async *read(stream: StreamName, options?: { readonly from?: Revision }): AsyncIterable<RecordedEvent> {
+    this.#assertOpen();
     yield* [...(this.#streams.get(stream) ?? [])].slice(options?.from ?? 0);
   }
 
   async *follow(options: FollowOptions): AsyncIterable<readonly RecordedEvent[]> {
+    this.#assertOpen();
     const next = this.#partitions.map((_, partition) => options.from[partition] ?? 0);
     const { signal, categories } = options;
     const onAbort = () => {
@@ -83,12 +86,17 @@ export class MemoryLog implements EventLog {
   }
 
   async tail(): Promise<Cursor> {
+    this.#assertOpen();
     return this.#partitions.map((events) => events.length);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     for (const wake of this.#wake) wake();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Fault('closed', 'the log is closed');
   }
 
   #hasMore(next: readonly number[]): boolean {
@@ -110,18 +118,17 @@ export class MemoryLog implements EventLog {
     this.#streams.set(request.stream, stream);
     this.#lastMs = Math.max(this.#lastMs, this.#clock.nowMs());
     for (const { type, payload } of request.events) {
-      const id = newId(this.#random);
       const recorded: RecordedEvent = {
-        id,
+        id: newId(this.#random),
         type,
-        payload: payload.slice(),
+        payload: Uint8Array.from(payload),
         stream: request.stream,
         revision: stream.length,
         position: { partition, offset: records.length },
         timeMs: this.#lastMs,
         actor: request.actor,
-        correlationId: request.correlationId ?? id,
-        causationId: request.causationId ?? id,
+        correlationId: request.correlationId ?? request.actor.requestId,
+        causationId: request.causationId ?? request.actor.requestId,
       };
       stream.push(recorded);
       records.push(recorded);
