@@ -5,7 +5,7 @@
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { ChunkIndex } from './chunk-index.ts';
-import { SEGMENT_HEADER_BYTES } from './needle.ts';
+import { NEEDLE_BYTES_MAX, SEGMENT_HEADER_BYTES } from './needle.ts';
 import { NeedleScan, type ScannedNeedle } from './needle-scan.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentTable } from './segment-table.ts';
@@ -29,6 +29,8 @@ export interface CompactorOptions {
 /** Below this share of dead bytes a rewrite costs more than it gives. */
 const DEAD_SHARE_MIN = 0.1;
 const DEAD_SHARE_MIN_ACTIVE = 0.25;
+/** Smaller segments, as crashes may leave them, are merged though all in them may live. */
+const TINY_BYTES = limits.chunkSmallestSegmentBytes / 8;
 
 export class Compactor {
   readonly #options: CompactorOptions;
@@ -117,7 +119,9 @@ export class Compactor {
     const { segments, move, bury } = this.#options;
     await move(needle, segment);
     const older = needle.replaces === 0 ? undefined : segments.get(needle.replaces);
-    if (older !== undefined && !(await bury(needle))) blocking.add(older);
+    // What it took the place of in its own segment goes with it.
+    if (older === undefined || older === segment) return;
+    if (!(await bury(needle))) blocking.add(older);
   }
 
   /** Entries whose needle's head is damaged. */
@@ -136,9 +140,10 @@ export class Compactor {
   }
 }
 
-/** Tiny segments, as restarts leave them, are merged though all in them may live. */
+/** What a rewrite would give back. Some room at the end, too little for the next needle, is in the nature of it. */
 function deadShare(segment: Segment, tombstoneBytes: number): number {
   const { sizeBytes } = segment.file;
-  if (sizeBytes < limits.chunkSmallestSegmentBytes) return 1;
-  return 1 - (segment.liveBytes + tombstoneBytes + SEGMENT_HEADER_BYTES) / sizeBytes;
+  if (sizeBytes < TINY_BYTES) return 1;
+  const deadBytes = segment.endBytes - SEGMENT_HEADER_BYTES - segment.liveBytes - tombstoneBytes;
+  return (deadBytes + Math.max(0, sizeBytes - segment.endBytes - NEEDLE_BYTES_MAX)) / sizeBytes;
 }

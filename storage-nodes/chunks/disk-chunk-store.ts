@@ -104,8 +104,6 @@ export class DiskChunkStore implements ChunkStore {
     checkChunk(chunk, ownerBytes);
     const serving = this.#serving;
     if (serving === undefined || this.#closed) return this.#whenServing().then(() => this.put(chunk));
-    const refusal = serving.writer.refusal;
-    if (refusal !== undefined) return Promise.reject(refusal);
     const id = Buffer.from(chunk.id);
     const key = id.toString('latin1');
     const { data, checksums, owner } = chunk;
@@ -248,6 +246,8 @@ export class DiskChunkStore implements ChunkStore {
 
   /** The way of nearly every put: {@link #alone} without its promises. */
   #putNew(serving: Serving, key: string, needle: Payload): Promise<void> {
+    const refusal = serving.writer.refusal;
+    if (refusal !== undefined) return Promise.reject(refusal);
     const free = () => this.#inFlight.delete(key);
     const written = this.#append(serving, 'put', needle, undefined, 0, free);
     this.#inFlight.set(key, written);
