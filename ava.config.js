@@ -1,5 +1,5 @@
-// Owns how `npm test` runs: everything but the engines suite, two files at a time, each in a process of its own
-// (tsx cannot load TypeScript in AVA's worker threads).
+// Owns how `npm test` runs: everything but the engines suite, two files at a time, each in a process of its
+// own (tsx cannot load TypeScript in AVA's worker threads).
 
 export default {
   files: ['**/*.test.ts', '!**/*.engines.test.ts'],

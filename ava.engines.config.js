@@ -1,4 +1,5 @@
-// Owns how `npm run test:engines` runs: the tests against other people's programs, and the long ones, one at a time.
+// Owns how `npm run test:engines` runs: the tests against other people's programs, and the long ones, one at
+// a time.
 
 import config from './ava.config.js';
 

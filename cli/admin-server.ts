@@ -1,5 +1,5 @@
-// Owns the admin port: `/healthz` says 200 only while every part can serve, `/metrics` speaks Prometheus' text format.
-// Neither tells anything about what is stored.
+// Owns the admin port: `/healthz` says 200 only while every part can serve, `/metrics` speaks Prometheus'
+// text format. Neither tells anything about what is stored.
 
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// Owns what a person sees when the cloud serves: where it is, who may call, and five commands that work as they stand.
+// Owns what a person sees when the cloud serves: where it is, who may call, and five commands that work as
+// they stand.
 
 export interface BannerFacts {
   readonly s3: string;

@@ -1,5 +1,5 @@
-// Owns the operator's commands as an open cloud carries them out: what the control socket serves, and what a command
-// runs itself where no cloud is running.
+// Owns the operator's commands as an open cloud carries them out: what the control socket serves, and what a
+// command runs itself where no cloud is running.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Owns the composition of one whole cloud on one data directory: which implementation stands behind each port. Nothing
-// else chooses; so the simulator and the cluster's programs differ from this file and in nothing else.
+// Owns the composition of one whole cloud on one data directory: which implementation stands behind each
+// port. Nothing else chooses; so the simulator and the cluster's programs differ from this file and in
+// nothing else.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +49,10 @@ export interface OpenCloud {
   readonly nodes: StorageNodes;
   readonly writes: WritesInFlight;
   readonly collector: Collector;
-  /** Ends the daemons, then everything else, in the order in which bytes flow. Nothing acknowledged is lost without it. */
+  /**
+   * Ends the daemons, then everything else, in the order in which bytes flow. Nothing acknowledged is lost
+   * without it.
+   */
   close(): Promise<void>;
 }
 

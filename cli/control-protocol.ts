@@ -1,5 +1,5 @@
-// Owns the words of the control socket: HTTP with JSON over a Unix socket in the data directory. Whoever may open the
-// socket (mode 600: the owner of the data) may operate the cloud; there is no other authentication.
+// Owns the words of the control socket: HTTP with JSON over a Unix socket in the data directory. Whoever may
+// open the socket (mode 600: the owner of the data) may operate the cloud; there is no other authentication.
 //
 //   POST   /users                    { name, email?, role? }   -> NewAccount
 //   GET    /users                                              -> ListedAccount[]
@@ -8,7 +8,8 @@
 //   DELETE /keys/:accessKeyId
 //   POST   /replay/:projection                                 -> Line<ReplayReport>, a line each
 //
-// A result is 200 with the value (204 without), a rejection 409 with `{ rejected }`, a fault 500 with `{ fault }`.
+// A result is 200 with the value (204 without), a rejection 409 with `{ rejected }`, a fault 500 with `{
+// fault }`.
 
 import { closeSync, openSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -41,8 +42,8 @@ export const controlSocketOf = (dataDirectory: string): string => join(dataDirec
 const SOCKET_PATH_BYTES = 103;
 
 /**
- * Calls `use` with a path to the socket that is short enough for the system. A longer one goes by way of an open
- * descriptor of its directory, where the system has such paths.
+ * Calls `use` with a path to the socket that is short enough for the system. A longer one goes by way of an
+ * open descriptor of its directory, where the system has such paths.
  */
 export function withSocketPath<Result>(path: string, use: (path: string) => Result): Result {
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return use(path);

@@ -1,5 +1,5 @@
-// Owns the server side of the control socket: translates its routes to Operations. Guarantees: only the owner of the
-// data directory can connect, a request's body is bounded, and no secret and no stack goes to a log.
+// Owns the server side of the control socket: translates its routes to Operations. Guarantees: only the owner
+// of the data directory can connect, a request's body is bounded, and no secret and no stack goes to a log.
 
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

@@ -1,5 +1,6 @@
-// Owns `strata log` and `strata replay`: reading the log, proving it, and rebuilding a read model from it. The log is
-// read from its files, whether or not a cloud is writing them; nothing is changed or locked by that.
+// Owns `strata log` and `strata replay`: reading the log, proving it, and rebuilding a read model from it.
+// The log is read from its files, whether or not a cloud is writing them; nothing is changed or locked by
+// that.
 
 import { join } from 'node:path';
 import type { Command } from 'commander';

@@ -1,5 +1,5 @@
-// Owns the figures and the health of one running cloud, as the admin port shows them. What a figure means is told in
-// its help text. Nothing is gathered until it is asked for, but the two counters of each request.
+// Owns the figures and the health of one running cloud, as the admin port shows them. What a figure means is
+// told in its help text. Nothing is gathered until it is asked for, but the two counters of each request.
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { AccessEntry } from '#gateways/edge/http-server.ts';

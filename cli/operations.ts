@@ -1,5 +1,6 @@
-// Owns the port behind the operator's commands. It has two sides: the running program, reached by its control socket,
-// and a program opened for the one command when none is running. A command cannot tell which of them it has.
+// Owns the port behind the operator's commands. It has two sides: the running program, reached by its control
+// socket, and a program opened for the one command when none is running. A command cannot tell which of them
+// it has.
 
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { AccountAdmin } from '#services/account-admin.ts';

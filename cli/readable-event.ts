@@ -1,5 +1,5 @@
-// Owns how an event of the log is shown to people: one JSON object, the payload decoded by its family's table, and
-// no secret in it, sealed or not.
+// Owns how an event of the log is shown to people: one JSON object, the payload decoded by its family's
+// table, and no secret in it, sealed or not.
 
 import { families } from '#core/families.ts';
 import { type Actor, familyOf, type RecordedEvent } from '#core/log/event-log.ts';

@@ -1,5 +1,6 @@
-// Owns the storage nodes of a cloud in one process: their devices, the ring that places chunks on them, and what
-// keeps them whole. A device that cannot be opened is left out, and the others serve: that is what replicas are for.
+// Owns the storage nodes of a cloud in one process: their devices, the ring that places chunks on them, and
+// what keeps them whole. A device that cannot be opened is left out, and the others serve: that is what
+// replicas are for.
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';

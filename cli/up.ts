@@ -1,5 +1,6 @@
-// Owns `strata up`: one process that is the whole cloud. Guarantees: it says it is ready only when it serves; it
-// stops on SIGTERM and SIGINT after what is in flight; it ends with an error rather than serve what may be wrong.
+// Owns `strata up`: one process that is the whole cloud. Guarantees: it says it is ready only when it serves;
+// it stops on SIGTERM and SIGINT after what is in flight; it ends with an error rather than serve what may be
+// wrong.
 
 import { resolve } from 'node:path';
 import { destination, type Logger, pino } from 'pino';

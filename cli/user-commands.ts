@@ -1,5 +1,5 @@
-// Owns `strata user` and `strata key`: accounts and their access keys. A secret is printed once, on stdout, to
-// whoever asked for it, and nowhere else.
+// Owns `strata user` and `strata key`: accounts and their access keys. A secret is printed once, on stdout,
+// to whoever asked for it, and nowhere else.
 
 import type { Command } from 'commander';
 import type { AccountRole, ListedAccount, NewAccessKey } from '#services/account-admin.ts';

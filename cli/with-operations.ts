@@ -1,5 +1,5 @@
-// Owns the choice between the two sides of Operations: the running program where there is one, otherwise the cloud
-// opened in this process for as long as the one command takes.
+// Owns the choice between the two sides of Operations: the running program where there is one, otherwise the
+// cloud opened in this process for as long as the one command takes.
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// Owns the proof that deciders and lifecycle tables tell the same story: along any legal life a decider's fold never
-// fails, and its status is the table's.
+// Owns the proof that deciders and lifecycle tables tell the same story: along any legal life a decider's
+// fold never fails, and its status is the table's.
 
 import test, { type ExecutionContext } from 'ava';
 import fastCheck from 'fast-check';

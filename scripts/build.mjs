@@ -1,6 +1,6 @@
-// Owns the build: one bundle of the program and one of each worker thread in dist/. Packages go in, since one file
-// loads faster than hundreds (250 ms of CPU for `strata --version` become 100); only those with native parts stay
-// outside. A build is complete or it did not happen: files are renamed into place at the end.
+// Owns the build: one bundle of the program and one of each worker thread in dist/. Packages go in, since one
+// file loads faster than hundreds (250 ms of CPU for `strata --version` become 100); only those with native
+// parts stay outside. A build is complete or it did not happen: files are renamed into place at the end.
 
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';

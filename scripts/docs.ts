@@ -1,5 +1,5 @@
-// Owns what is generated from the lifecycle tables: the .proto files and docs/lifecycles.md. `--check` writes nothing
-// and fails when a page is stale. Neither ever lets a published number change its meaning.
+// Owns what is generated from the lifecycle tables: the .proto files and docs/lifecycles.md. `--check` writes
+// nothing and fails when a page is stale. Neither ever lets a published number change its meaning.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

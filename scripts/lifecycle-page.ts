@@ -1,4 +1,5 @@
-// Owns docs/lifecycles.md: the life of each aggregate as a diagram and a table, from the same rows as the code.
+// Owns docs/lifecycles.md: the life of each aggregate as a diagram and a table, from the same rows as the
+// code.
 
 import type { Fields } from '#core/kernel/fields.ts';
 import type { Lifecycle } from '#core/kernel/lifecycle.ts';

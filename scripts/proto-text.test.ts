@@ -1,4 +1,5 @@
-// Owns the proof that the published schema is the stored one: a reader that has only the .proto file reads our bytes.
+// Owns the proof that the published schema is the stored one: a reader that has only the .proto file reads
+// our bytes.
 
 import test from 'ava';
 import fastCheck from 'fast-check';

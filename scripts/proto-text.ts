@@ -1,5 +1,5 @@
-// Owns the published schema of the events: writes a family's lifecycle table as a .proto file, and finds what a
-// change would break for those who have stored or read events by the published one.
+// Owns the published schema of the events: writes a family's lifecycle table as a .proto file, and finds what
+// a change would break for those who have stored or read events by the published one.
 
 import protobuf from 'protobufjs';
 import type { Lifecycle } from '#core/kernel/lifecycle.ts';
@@ -76,7 +76,10 @@ function meaningsOf(text: string): Map<string, string> {
   return meanings;
 }
 
-/** One sentence for each published number that would be dropped or would mean something else. Additions are free. */
+/**
+ * One sentence for each published number that would be dropped or would mean something else. Additions are
+ * free.
+ */
 export function brokenPromises(published: string, next: string): string[] {
   const after = meaningsOf(next);
   const broken: string[] = [];

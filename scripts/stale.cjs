@@ -1,5 +1,5 @@
-// Owns the question whether dist/ is what the sources say. CommonJS, because an ES module would start the thread
-// pool before the launcher has set its size.
+// Owns the question whether dist/ is what the sources say. CommonJS, because an ES module would start the
+// thread pool before the launcher has set its size.
 
 const { readFileSync, statSync } = require('node:fs');
 const { join } = require('node:path');

@@ -1,5 +1,5 @@
-// Owns `npm start` and `npm run strata`: builds what is stale, then runs the program in this very process, so that
-// signals reach it and no second process has to start.
+// Owns `npm start` and `npm run strata`: builds what is stale, then runs the program in this very process, so
+// that signals reach it and no second process has to start.
 
 const { spawnSync } = require('node:child_process');
 const { join } = require('node:path');

@@ -1,5 +1,5 @@
-// Owns the use cases of accounts: who may call with which key, and the operator's hand on both. Secrets are opened
-// only in memory; the log and the read models have them sealed.
+// Owns the use cases of accounts: who may call with which key, and the operator's hand on both. Secrets are
+// opened only in memory; the log and the read models have them sealed.
 
 import { createHash } from 'node:crypto';
 import { type AccountCommand, type AccountState, accountDecider } from '#core/identity/accounts.decider.ts';
@@ -31,8 +31,8 @@ export interface AccountService extends Accounts, AccountAdmin {
     options?: AddAccountOptions & { readonly key?: GivenKey },
   ): ReturnType<AccountAdmin['addAccount']>;
   /**
-   * The administrator of this name with a key that opens: as given, where parts of it are. Makes what is missing and
-   * replaces a key of the same id with another secret.
+   * The administrator of this name with a key that opens: as given, where parts of it are. Makes what is
+   * missing and replaces a key of the same id with another secret.
    */
   obtainAdministrator(
     name: string,

@@ -1,5 +1,5 @@
-// Owns the use cases of buckets. A bucket is deleted in two steps (see core/buckets); whoever meets one between the
-// steps settles it, so a crash between them needs no recovery of its own.
+// Owns the use cases of buckets. A bucket is deleted in two steps (see core/buckets); whoever meets one
+// between the steps settles it, so a crash between them needs no recovery of its own.
 
 import { type BucketCommand, type BucketState, bucketDecider } from '#core/buckets/buckets.decider.ts';
 import { buckets as bucketLifecycle, bucketStream } from '#core/buckets/buckets.events.ts';

@@ -1,4 +1,5 @@
-// Owns the promises of the use cases: who wins a race, what a lost or refused write leaves behind, who may do what.
+// Owns the promises of the use cases: who wins a race, what a lost or refused write leaves behind, who may do
+// what.
 
 import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';

@@ -1,6 +1,6 @@
-// Owns the dialect-neutral use cases that gateways translate into: one way of a PUT for all dialects. Every call says
-// who calls; whoever may not is answered with the rejection `access-denied`, never with data. Every read is strong:
-// it sees whatever was acknowledged before the call began.
+// Owns the dialect-neutral use cases that gateways translate into: one way of a PUT for all dialects. Every
+// call says who calls; whoever may not is answered with the rejection `access-denied`, never with data. Every
+// read is strong: it sees whatever was acknowledged before the call began.
 
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { Content, Segment } from '#core/objects/objects.events.ts';

@@ -1,6 +1,6 @@
-// Owns the collector: deletes the chunks that the log names no more, or never named. Guarantee: a chunk is deleted
-// only when it was older than every write in flight, was named by nothing, and still is after the grace period; so
-// neither a slow PUT nor a read that began before the name went can lose its bytes.
+// Owns the collector: deletes the chunks that the log names no more, or never named. Guarantee: a chunk is
+// deleted only when it was older than every write in flight, was named by nothing, and still is after the
+// grace period; so neither a slow PUT nor a read that began before the name went can lose its bytes.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';

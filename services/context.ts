@@ -1,5 +1,5 @@
-// Owns what every use case is given, and the two waits that make reads strong: for the log's tail before a read, and
-// for one's own event after a write.
+// Owns what every use case is given, and the two waits that make reads strong: for the log's tail before a
+// read, and for one's own event after a write.
 
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { Random } from '#core/kernel/random.ts';
@@ -24,8 +24,9 @@ export interface ServiceContext {
   readonly writes: WritesInFlight;
   readonly random: Random;
   /**
-   * Resolves when the read models have what was acknowledged anywhere before the call; undefined when they already
-   * do. Where this process is the log's only writer it is always undefined: nothing is acknowledged unapplied.
+   * Resolves when the read models have what was acknowledged anywhere before the call; undefined when they
+   * already do. Where this process is the log's only writer it is always undefined: nothing is acknowledged
+   * unapplied.
    */
   barrier(): Promise<void> | undefined;
 }

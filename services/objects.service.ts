@@ -1,5 +1,6 @@
-// Owns the use cases of objects. The order is the guarantee: bytes durable on a quorum, then one event that names
-// them, then the read model, then the answer. A crash in between leaves garbage for the collector, never a dangling name.
+// Owns the use cases of objects. The order is the guarantee: bytes durable on a quorum, then one event that
+// names them, then the read model, then the answer. A crash in between leaves garbage for the collector,
+// never a dangling name.
 
 import { bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
@@ -175,7 +176,10 @@ export function createObjects(context: ServiceContext, buckets: BucketAccessChec
   };
 }
 
-/** What can be refused before the client has sent gigabytes; everything is judged again when the bytes are named. */
+/**
+ * What can be refused before the client has sent gigabytes; everything is judged again when the bytes are
+ * named.
+ */
 export function refusalBeforeBody(
   context: ServiceContext,
   buckets: BucketAccessCheck,

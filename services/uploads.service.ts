@@ -1,5 +1,6 @@
-// Owns the use cases of multipart uploads. The commit of a completed upload is the event of the object, guarded by
-// the upload's revision: an upload that was aborted meanwhile cannot become an object, nor a part be lost from one.
+// Owns the use cases of multipart uploads. The commit of a completed upload is the event of the object,
+// guarded by the upload's revision: an upload that was aborted meanwhile cannot become an object, nor a part
+// be lost from one.
 
 import { bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
@@ -50,7 +51,9 @@ export function createUploads(
     return context.uploads.get(bucket, uploadId) ?? { rejected: 'no-such-upload' };
   };
 
-  /** Ends an upload that is at the revision that the caller saw; an upload that has moved on is left as it is. */
+  /**
+   * Ends an upload that is at the revision that the caller saw; an upload that has moved on is left as it is.
+   */
   const end = async (caller: Caller, upload: StoredUpload, command: UploadCommand) => {
     const outcome = await runCommand(context.log, {
       decider: uploadDecider,

@@ -1,5 +1,5 @@
-// Owns the list of writes whose bytes may not have a name yet. It is how the collector knows, without guessing how
-// long a slow upload may take, that no chunk made since the oldest of them may be judged.
+// Owns the list of writes whose bytes may not have a name yet. It is how the collector knows, without
+// guessing how long a slow upload may take, that no chunk made since the oldest of them may be judged.
 
 import type { Clock } from '#core/kernel/clock.ts';
 

@@ -1,5 +1,5 @@
-// Owns the decisions about a bucket. Deletion has two steps, so that no object can slip in between the look at an
-// empty bucket and its end: closing moves the bucket's revision, which guards every put.
+// Owns the decisions about a bucket. Deletion has two steps, so that no object can slip in between the look
+// at an empty bucket and its end: closing moves the bucket's revision, which guards every put.
 
 import { unreachable } from '#core/kernel/assert.ts';
 import type { Decider } from '#core/kernel/decider.ts';

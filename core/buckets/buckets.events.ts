@@ -1,5 +1,5 @@
-// Owns the life of a bucket. Stream `buckets/<bucketId>`. The id is the qualified name, so that names are unique by
-// the stream's own guard; a bucket may be created again after its deletion, on the same stream.
+// Owns the life of a bucket. Stream `buckets/<bucketId>`. The id is the qualified name, so that names are
+// unique by the stream's own guard; a bucket may be created again after its deletion, on the same stream.
 
 import { text } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';

@@ -1,5 +1,6 @@
 // Owns the life of an account: who may call, and with which access keys. Stream `accounts/<accountId>`.
-// Secrets are encrypted under the account's own key (core/identity/secrets.ts), so that the log never has them in clear.
+// Secrets are encrypted under the account's own key (core/identity/secrets.ts), so that the log never has
+// them in clear.
 
 import { bytes, optional, text } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';

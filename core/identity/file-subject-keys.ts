@@ -1,4 +1,5 @@
-// Owns the subject keys of one data directory: one file of 32 bytes each, mode 600, durable before anything is sealed.
+// Owns the subject keys of one data directory: one file of 32 bytes each, mode 600, durable before anything
+// is sealed.
 
 import {
   closeSync,

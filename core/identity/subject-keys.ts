@@ -1,5 +1,6 @@
-// Owns the sealing of secret payload fields: AES-256-GCM (NIST SP 800-38D) under a key of the subject's own. The log
-// keeps only sealed bytes, so destroying the subject's key erases the fact for ever and leaves the chain whole.
+// Owns the sealing of secret payload fields: AES-256-GCM (NIST SP 800-38D) under a key of the subject's own.
+// The log keeps only sealed bytes, so destroying the subject's key erases the fact for ever and leaves the
+// chain whole.
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { assert } from '#core/kernel/assert.ts';

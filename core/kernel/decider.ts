@@ -1,7 +1,10 @@
-// Owns the shape of a decider: pure, synchronous, without clock, randomness or I/O. What varies from run to run
-// (ids, time) arrives in the command.
+// Owns the shape of a decider: pure, synchronous, without clock, randomness or I/O. What varies from run to
+// run (ids, time) arrives in the command.
 
-/** A domain "no", from a closed union; each gateway has a total table from these codes to its dialect's errors. */
+/**
+ * A domain "no", from a closed union; each gateway has a total table from these codes to its dialect's
+ * errors.
+ */
 export interface Rejection<Code extends string = string> {
   readonly rejected: Code;
 }

@@ -1,5 +1,5 @@
-// Owns the second kind of error, the fault: something operational that went wrong, thrown, with a stable code.
-// (The first kind, a rejection, is a value returned by a decider; the third, a bug, is in assert.ts.)
+// Owns the second kind of error, the fault: something operational that went wrong, thrown, with a stable
+// code. (The first kind, a rejection, is a value returned by a decider; the third, a bug, is in assert.ts.)
 
 /** Every code of a fault. A gateway maps each to its dialect's error. */
 export const FAULT_CODES = {

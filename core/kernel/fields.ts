@@ -1,4 +1,5 @@
-// Owns the payload fields of lifecycle tables: each builder gives a protobuf type, a field number and a TypeScript type.
+// Owns the payload fields of lifecycle tables: each builder gives a protobuf type, a field number and a
+// TypeScript type.
 
 /** One payload field. `Value` exists for the compiler only. */
 export interface Field<Value, Optional extends boolean = boolean> {

@@ -1,4 +1,5 @@
-// Owns the proof of the lifecycle tables: what is legal can be written and read back, what is not in a table cannot.
+// Owns the proof of the lifecycle tables: what is legal can be written and read back, what is not in a table
+// cannot.
 
 import test from 'ava';
 import fastCheck from 'fast-check';

@@ -1,6 +1,6 @@
-// Owns the lifecycle table: one table per aggregate, one row per event. From it come the event union, the binary
-// codec, the published .proto, the legality check, the property walks and the diagram. The guarantee: what is
-// not in the table can be neither written nor read.
+// Owns the lifecycle table: one table per aggregate, one row per event. From it come the event union, the
+// binary codec, the published .proto, the legality check, the property walks and the diagram. The guarantee:
+// what is not in the table can be neither written nor read.
 
 import protobuf from 'protobufjs';
 import { assert } from './assert.ts';

@@ -97,7 +97,10 @@ export const limits = {
   readModelFlushEveryMs: 5_000,
   readModelRetryMs: 1_000,
   readModelScanBytes: 1 * MIB,
-  /** Left free on the device: an engine whose write fails for want of space takes no more until it is reopened. */
+  /**
+   * Left free on the device: an engine whose write fails for want of space takes no more until it is
+   * reopened.
+   */
   readModelReserveBytes: 32 * MIB,
 
   // The collector.
@@ -122,11 +125,15 @@ export const limits = {
   httpBodyIdleTimeoutMs: 120_000,
   httpConnections: 10_000,
   httpHeaders: 1_000,
-  /** What is taken off the wire of a body that nobody wants, so that the answer reaches a client that still sends. */
+  /**
+   * What is taken off the wire of a body that nobody wants, so that the answer reaches a client that still
+   * sends.
+   */
   httpDrainBytes: 16 * MIB,
   shutdownGraceMs: 30_000,
 
-  // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object key names").
+  // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object
+  // key names").
   s3PutBytes: 5 * GIB,
   s3ObjectBytes: 5 * TIB,
   s3PartBytesMin: 5 * MIB,

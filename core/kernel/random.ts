@@ -13,7 +13,9 @@ const POOL_BYTES = 8192;
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES);
 let poolUsed = POOL_BYTES;
 
-/** Cryptographically secure; small requests are cut from a pool, since a system call for each would dominate. */
+/**
+ * Cryptographically secure; small requests are cut from a pool, since a system call for each would dominate.
+ */
 export const systemRandom: Random = {
   fill(target) {
     if (target.length > POOL_BYTES / 4) return randomFillSync(target);
@@ -30,7 +32,10 @@ export const systemRandom: Random = {
   next: () => Math.random(),
 };
 
-/** Deterministic: the same seed gives the same numbers (sfc32 over a splitmix32-expanded seed). Never for secrets. */
+/**
+ * Deterministic: the same seed gives the same numbers (sfc32 over a splitmix32-expanded seed). Never for
+ * secrets.
+ */
 export function seededRandom(seed: number): Random {
   let mix = seed >>> 0;
   const expand = () => {

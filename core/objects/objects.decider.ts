@@ -40,7 +40,9 @@ export function judgeCondition(
   return holds ? undefined : { rejected: 'precondition-failed' };
 }
 
-/** Whether the outcome depends on what the key names now; if not, the write needs no guard on its own stream. */
+/**
+ * Whether the outcome depends on what the key names now; if not, the write needs no guard on its own stream.
+ */
 export function isConditional(condition: KeyCondition): boolean {
   return condition.ifAbsent === true || condition.ifEtag !== undefined;
 }

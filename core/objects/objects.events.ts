@@ -5,8 +5,8 @@ import { list, optional, text, textMap, uint } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
 
 /**
- * One run of bytes written by one request. Its chunks have the ids (blob, 0), (blob, 1), …, each of chunkBytes
- * except the last. `blob` is 32 hexadecimal digits, empty where sizeBytes is 0.
+ * One run of bytes written by one request. Its chunks have the ids (blob, 0), (blob, 1), …, each of
+ * chunkBytes except the last. `blob` is 32 hexadecimal digits, empty where sizeBytes is 0.
  */
 export const segmentFields = {
   blob: text(1),
@@ -30,7 +30,9 @@ export const contentFields = {
   headers: textMap(5),
   /** User metadata, names lower case and without the dialect's prefix. */
   metadata: textMap(6),
-  /** crc32, crc32c, crc64nvme, sha1 or sha256; with its value in base64 (composite ones end in `-<parts>`). */
+  /**
+   * crc32, crc32c, crc64nvme, sha1 or sha256; with its value in base64 (composite ones end in `-<parts>`).
+   */
   checksumAlgorithm: optional(text(7)),
   checksum: optional(text(8)),
   /** full-object or composite. */

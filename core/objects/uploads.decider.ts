@@ -60,7 +60,9 @@ export type PartCommand = {
   readonly part: DataOfEvent<EventOf<typeof parts.table>, 'PartUploaded'>;
 };
 
-/** A part may be sent again, and the last one counts; that its upload is still active is the append's guard. */
+/**
+ * A part may be sent again, and the last one counts; that its upload is still active is the append's guard.
+ */
 export const partDecider: Decider<PartState, PartCommand, PartEvent, never> = {
   family: 'parts',
   initial: { status: 'absent' },

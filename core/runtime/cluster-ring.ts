@@ -1,4 +1,5 @@
-// Owns the ring of a cluster as its log has it: the fold of one short stream, and the events that make the first one.
+// Owns the ring of a cluster as its log has it: the fold of one short stream, and the events that make the
+// first one.
 
 import type { DevicesCommand } from '#core/devices/devices.commands.ts';
 import { type DevicesState, devicesDecider } from '#core/devices/devices.decider.ts';

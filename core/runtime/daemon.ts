@@ -1,5 +1,5 @@
-// Owns the heartbeat of the daemons: one pass after the other, with a pause in between, until it is told to end. A
-// pass that fails is reported and tried again at the next beat; it never ends the process.
+// Owns the heartbeat of the daemons: one pass after the other, with a pause in between, until it is told to
+// end. A pass that fails is reported and tried again at the next beat; it never ends the process.
 
 import type { Clock } from '#core/kernel/clock.ts';
 

@@ -1,5 +1,5 @@
-// Owns the handling of a command: look at the state, decide, append under guards, and on a lost race look again.
-// The guarantee: the events were decided on exactly the state that the append's guards pin down.
+// Owns the handling of a command: look at the state, decide, append under guards, and on a lost race look
+// again. The guarantee: the events were decided on exactly the state that the append's guards pin down.
 
 import { type Decider, isRejection, type Rejection } from '#core/kernel/decider.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
@@ -27,7 +27,9 @@ export interface CommandRun<
   readonly stream: string;
   readonly command: Command;
   readonly actor: Actor;
-  /** The present state, or why the command is refused before it is decided. Called again after a lost race. */
+  /**
+   * The present state, or why the command is refused before it is decided. Called again after a lost race.
+   */
   view(): View<State> | Rejection<Refused>;
   /** Resolves when `view` sees whatever made the last append fail. */
   refresh(): Promise<void>;

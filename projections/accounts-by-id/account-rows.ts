@@ -1,4 +1,5 @@
-// Owns the keys and values of the rows of accounts-by-id. Values are JSON: accounts are few, and read one at a time.
+// Owns the keys and values of the rows of accounts-by-id. Values are JSON: accounts are few, and read one at
+// a time.
 
 import { endOfPrefix } from '../store/key-order.ts';
 import type { RowRange } from '../store/projection.ts';

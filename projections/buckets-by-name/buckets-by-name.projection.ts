@@ -1,4 +1,5 @@
-// Owns the rows of buckets-by-name: per name its status, revision and the event that created it; per owner the names.
+// Owns the rows of buckets-by-name: per name its status, revision and the event that created it; per owner
+// the names.
 
 import { buckets } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';

@@ -1,5 +1,5 @@
-// Owns the question "does the log still name this blob?", asked before a chunk is collected. The answer is exact for
-// what is applied; whoever asks first waits for the log's tail.
+// Owns the question "does the log still name this blob?", asked before a chunk is collected. The answer is
+// exact for what is applied; whoever asks first waits for the log's tail.
 
 import { rowNamesBlob } from '../objects-by-key/object-row.ts';
 import { objectRowKey } from '../objects-by-key/objects-by-key.projection.ts';
@@ -38,8 +38,8 @@ export function createNamedBlobs(objectRows: RowReader, uploads: UploadsByBucket
 }
 
 /**
- * A key may itself have newlines, even such that look like another stream. So every run of lines is taken for a
- * stream: one that is none names no blob, and blobs are unguessable, so no answer is wrong for it.
+ * A key may itself have newlines, even such that look like another stream. So every run of lines is taken for
+ * a stream: one that is none names no blob, and blobs are unguessable, so no answer is wrong for it.
  */
 function* possibleStreams(owner: string): Iterable<string> {
   const lines = owner.split('\n');

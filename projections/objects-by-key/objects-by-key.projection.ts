@@ -1,5 +1,5 @@
-// Owns the rows of objects-by-key. A present object's row is its event as it stands; what was deleted leaves only its
-// stream's revision, in a range of its own, so that listings never meet it.
+// Owns the rows of objects-by-key. A present object's row is its event as it stands; what was deleted leaves
+// only its stream's revision, in a range of its own, so that listings never meet it.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';

@@ -23,7 +23,10 @@ export interface ListRequest {
   readonly prefix: string;
   /** Empty: no folding. */
   readonly delimiter: string;
-  /** Only keys, and common prefixes, above it in UTF-8 order. A common prefix that `after` begins with is skipped too. */
+  /**
+   * Only keys, and common prefixes, above it in UTF-8 order. A common prefix that `after` begins with is
+   * skipped too.
+   */
   readonly after: string;
   /** Keys and common prefixes together. */
   readonly limit: number;

@@ -1,6 +1,6 @@
-// Owns the clearing away of what deletions leave: the engine keeps a marker for each, and a scan steps over all of
-// them. A million of them would make an empty listing take a second. So where enough has been deleted the range is
-// compacted, in the background, at a cost that stays in proportion to what was deleted.
+// Owns the clearing away of what deletions leave: the engine keeps a marker for each, and a scan steps over
+// all of them. A million of them would make an empty listing take a second. So where enough has been deleted
+// the range is compacted, in the background, at a cost that stays in proportion to what was deleted.
 
 import { compareKeys } from './key-order.ts';
 

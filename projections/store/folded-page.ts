@@ -1,6 +1,6 @@
-// Owns one page of a listing whose names fold at a delimiter: names that share all up to the delimiter behind the
-// prefix appear once, as a common prefix. Guarantee: `truncated` is exact. A folded range is not read through but
-// jumped over, so a page costs what it shows, not what it hides.
+// Owns one page of a listing whose names fold at a delimiter: names that share all up to the delimiter behind
+// the prefix appear once, as a common prefix. Guarantee: `truncated` is exact. A folded range is not read
+// through but jumped over, so a page costs what it shows, not what it hides.
 
 import { limits } from '#core/kernel/limits.ts';
 import { compareKeys, endOfPrefix } from './key-order.ts';

@@ -1,5 +1,5 @@
-// Owns the order of row keys: by their UTF-8 bytes, which is the order of code points. JavaScript's own order of
-// strings is that of UTF-16 units, and differs: U+10000 and above stands before U+E000..U+FFFF there.
+// Owns the order of row keys: by their UTF-8 bytes, which is the order of code points. JavaScript's own order
+// of strings is that of UTF-16 units, and differs: U+10000 and above stands before U+E000..U+FFFF there.
 
 const SURROGATE_MIN = 0xd800;
 const SURROGATE_MAX = 0xdfff;
@@ -23,8 +23,8 @@ export function compareKeys(a: string, b: string): number {
 }
 
 /**
- * The lowest key above all that begin with `prefix`; undefined where there is none (the prefix is empty or made of
- * the last code point only).
+ * The lowest key above all that begin with `prefix`; undefined where there is none (the prefix is empty or
+ * made of the last code point only).
  */
 export function endOfPrefix(prefix: string): string | undefined {
   let end = prefix.length;

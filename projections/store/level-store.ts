@@ -1,6 +1,6 @@
-// Owns the durable read store: all tables in one LevelDB, told apart by a prefix, so that one atomic, synced batch
-// carries the rows and checkpoints of all of them. Only the last unsynced batch can be torn by a crash, and then
-// rows and checkpoints are both as they were before it.
+// Owns the durable read store: all tables in one LevelDB, told apart by a prefix, so that one atomic, synced
+// batch carries the rows and checkpoints of all of them. Only the last unsynced batch can be torn by a crash,
+// and then rows and checkpoints are both as they were before it.
 
 import { statfs } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
@@ -29,8 +29,8 @@ const checkpointKey = (table: string): string => `!${table}`;
 
 /**
  * @param directory made if it is not there.
- * @throws Fault `locked` when another process has it, `corruption` when the engine refuses the files (which may be
- * removed: read models are rebuilt from the log).
+ * @throws Fault `locked` when another process has it, `corruption` when the engine refuses the files (which
+ * may be removed: read models are rebuilt from the log).
  */
 export async function openLevelStore(directory: string): Promise<ReadStore> {
   const database: Database = new Level<string, Uint8Array>(directory, {

@@ -1,5 +1,5 @@
-// Owns the scan over pending rows and stored rows: one view, fixed when it was opened, in key order, where newer
-// rows hide older ones.
+// Owns the scan over pending rows and stored rows: one view, fixed when it was opened, in key order, where
+// newer rows hide older ones.
 
 import { assert } from '#core/kernel/assert.ts';
 import { compareKeys } from './key-order.ts';
@@ -93,7 +93,10 @@ export class MergedCursor implements RowCursor {
   }
 }
 
-/** Negative: the pending row comes first; positive: the stored one; zero: the pending one hides the stored one. */
+/**
+ * Negative: the pending row comes first; positive: the stored one; zero: the pending one hides the stored
+ * one.
+ */
 function orderOf(pending: RowChange | undefined, stored: Row | undefined): number {
   if (pending === undefined) return 1;
   if (stored === undefined) return -1;

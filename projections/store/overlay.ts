@@ -1,5 +1,6 @@
 // Owns the rows of one table that are applied but not yet durable: what is being gathered over what is being
-// written. Budget: a put is one look-up in a hash; order is made only when a scan asks for it, and only of what changed since.
+// written. Budget: a put is one look-up in a hash; order is made only when a scan asks for it, and only of
+// what changed since.
 
 import { assert } from '#core/kernel/assert.ts';
 import { SortedRows, sortedChanges } from './sorted-rows.ts';

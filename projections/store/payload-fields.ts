@@ -1,5 +1,5 @@
-// Owns the reading of single fields out of an event's payload without decoding the rest (protobuf wire format,
-// https://protobuf.dev/programming-guides/encoding/). Field numbers come from the lifecycle tables.
+// Owns the reading of single fields out of an event's payload without decoding the rest (protobuf wire
+// format, https://protobuf.dev/programming-guides/encoding/). Field numbers come from the lifecycle tables.
 
 import { assert } from '#core/kernel/assert.ts';
 import { asBuffer } from './row-value.ts';

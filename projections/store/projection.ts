@@ -1,5 +1,6 @@
-// Owns the shape of a projection: a fold of the log into sorted rows that can be thrown away and rebuilt. Guarantee:
-// rows depend on nothing but the events in order, so a rebuilt table equals the running one byte for byte.
+// Owns the shape of a projection: a fold of the log into sorted rows that can be thrown away and rebuilt.
+// Guarantee: rows depend on nothing but the events in order, so a rebuilt table equals the running one byte
+// for byte.
 
 import type { Cursor, Position, RecordedEvent } from '#core/log/event-log.ts';
 
@@ -8,7 +9,10 @@ export interface Row {
   readonly value: Uint8Array;
 }
 
-/** Reads see every event applied so far, whether or not it has reached the disk. Keys sort by their UTF-8 bytes. */
+/**
+ * Reads see every event applied so far, whether or not it has reached the disk. Keys sort by their UTF-8
+ * bytes.
+ */
 export interface RowReader {
   get(key: string): Uint8Array | undefined;
   /** A consistent view, opened at the call; close it. */

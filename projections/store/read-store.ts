@@ -1,5 +1,6 @@
-// Owns the ReadStore port: durable tables of sorted rows, each with the checkpoint up to which it has applied the
-// log. Guarantee, proven by read-store.suite.ts: rows and checkpoints of one write become durable together or not at all.
+// Owns the ReadStore port: durable tables of sorted rows, each with the checkpoint up to which it has applied
+// the log. Guarantee, proven by read-store.suite.ts: rows and checkpoints of one write become durable
+// together or not at all.
 
 import type { Cursor } from '#core/log/event-log.ts';
 import type { RowCursor, RowRange } from './projection.ts';

@@ -1,4 +1,5 @@
-// Tests the rebuilding: it sees equality where there is some, and every kind of difference where there is none.
+// Tests the rebuilding: it sees equality where there is some, and every kind of difference where there is
+// none.
 
 import test from 'ava';
 import { ManualClock } from '#core/kernel/clock.ts';

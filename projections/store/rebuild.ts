@@ -1,5 +1,6 @@
-// Owns the proof that a read model can be thrown away: it is built again from the first event, in a store of its own,
-// while the running one goes on; then both are compared row by row, as they are at one and the same event.
+// Owns the proof that a read model can be thrown away: it is built again from the first event, in a store of
+// its own, while the running one goes on; then both are compared row by row, as they are at one and the same
+// event.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import type { Cursor, EventLog, RecordedEvent } from '#core/log/event-log.ts';

@@ -1,4 +1,5 @@
-// Measures the read models: replay into LevelDB, look-ups, pages of a listing alone and under writes, folded listings.
+// Measures the read models: replay into LevelDB, look-ups, pages of a listing alone and under writes, folded
+// listings.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -393,7 +393,7 @@ for (const kind of ['memory', 'level'] as const) {
             await runner.close();
             runner = (await open({ log, store })).runner;
           } else {
-            const key = `things/${names[what.key]}`;
+            const key = `things/key/${names[what.key]}`;
             if (what.what === 'set') model.set(key, String(number));
             else model.delete(key);
             await runner.whenApplied((await append(log, key, String(number), what.what)).position);

@@ -1,7 +1,7 @@
-// Owns the following of the log by all projections. Guarantees: every event is applied once, in order, and seen by
-// readers at once; rows reach the store together with the cursor up to which they are applied; a projection that
-// throws stops the runner, and no event is ever passed over.
-// Budget of an applied event: no promise, one hash look-up a row; readers never wait for the store's writes.
+// Owns the following of the log by all projections. Guarantees: every event is applied once, in order, and
+// seen by readers at once; rows reach the store together with the cursor up to which they are applied; a
+// projection that throws stops the runner, and no event is ever passed over. Budget of an applied event: no
+// promise, one hash look-up a row; readers never wait for the store's writes.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
@@ -25,8 +25,8 @@ export interface ProjectionRunnerOptions {
 
 /**
  * Resolves when the tables are open, which is before they have caught up with the log: wait for
- * `whenCaughtUp(await log.tail())`. A table without a checkpoint, of another version, or ahead of the log is wiped
- * and rebuilt.
+ * `whenCaughtUp(await log.tail())`. A table without a checkpoint, of another version, or ahead of the log is
+ * wiped and rebuilt.
  */
 export async function createProjectionRunner(options: ProjectionRunnerOptions): Promise<ProjectionRunner> {
   const { log, store, projections } = options;
@@ -41,7 +41,9 @@ export async function createProjectionRunner(options: ProjectionRunnerOptions): 
   return new Runner(options, tables);
 }
 
-/** Beyond the pending half of the limit a flush begins; beyond it with a flush under way, the follower waits. */
+/**
+ * Beyond the pending half of the limit a flush begins; beyond it with a flush under way, the follower waits.
+ */
 const PENDING_ROWS = limits.readModelPendingRows / 2;
 const PENDING_BYTES = limits.readModelPendingBytes / 2;
 

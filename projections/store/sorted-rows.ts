@@ -1,5 +1,5 @@
-// Owns an immutable set of rows in key order: a list of leaves. A change makes a new set that shares every leaf it
-// did not touch, so whoever holds an old set keeps reading it unchanged, for free.
+// Owns an immutable set of rows in key order: a list of leaves. A change makes a new set that shares every
+// leaf it did not touch, so whoever holds an old set keeps reading it unchanged, for free.
 
 import { compareKeys } from './key-order.ts';
 
@@ -45,7 +45,8 @@ export class SortedRows {
 
   /**
    * These rows changed by `changes`, which are in key order, each key once.
-   * @param dropDeleted whether a change without a value takes the row away, or is kept as the knowledge that it is gone.
+   * @param dropDeleted whether a change without a value takes the row away, or is kept as the knowledge that
+   * it is gone.
    */
   with(changes: readonly RowChange[], dropDeleted: boolean): SortedRows {
     if (changes.length === 0) return this;

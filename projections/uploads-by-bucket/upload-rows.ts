@@ -1,9 +1,10 @@
-// Owns the keys and values of the rows of uploads-by-bucket. Guarantee: uploads sort by key in UTF-8 order, then by id.
+// Owns the keys and values of the rows of uploads-by-bucket. Guarantee: uploads sort by key in UTF-8 order,
+// then by id.
 
 import { asBuffer } from '../store/row-value.ts';
 
-// A key may have a NUL and another may go on behind it: the end of a key is two of them, one inside is written as
-// NUL and U+0001, and so the order of keys is kept.
+// A key may have a NUL and another may go on behind it: the end of a key is two of them, one inside is
+// written as NUL and U+0001, and so the order of keys is kept.
 const END_OF_KEY = '\0\0';
 const INNER_NUL = '\0\u0001';
 
@@ -38,8 +39,8 @@ export const partRowKey = (bucket: string, uploadId: string, partNumber: number)
 
 export const partNumberOf = (rowKey: string): number => Number(rowKey.slice(-PART_DIGITS));
 
-// The value of an id's row: the length of the key, the key, then one bit for each part number that was uploaded.
-// With it the end of an upload finds its parts without a scan.
+// The value of an id's row: the length of the key, the key, then one bit for each part number that was
+// uploaded. With it the end of an upload finds its parts without a scan.
 
 const LENGTH_BYTES = 2;
 

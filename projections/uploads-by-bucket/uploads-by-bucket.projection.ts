@@ -1,5 +1,5 @@
-// Owns the rows of uploads-by-bucket: uploads under way and their parts. The end of an upload, and already the object
-// that it became, takes all of them away.
+// Owns the rows of uploads-by-bucket: uploads under way and their parts. The end of an upload, and already
+// the object that it became, takes all of them away.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';

@@ -1,4 +1,5 @@
-// Tests uploads-by-bucket: parts in order, what an end takes away, and pages of uploads against a naive model.
+// Tests uploads-by-bucket: parts in order, what an end takes away, and pages of uploads against a naive
+// model.
 
 import test from 'ava';
 import fc from 'fast-check';

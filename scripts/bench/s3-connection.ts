@@ -1,5 +1,6 @@
-// Owns one keep-alive connection of the load generator: the smallest HTTP/1.1 client that can sign and verify, so that
-// the measured cost is the server's. It relies on the server's Content-Length and never pipelines.
+// Owns one keep-alive connection of the load generator: the smallest HTTP/1.1 client that can sign and
+// verify, so that the measured cost is the server's. It relies on the server's Content-Length and never
+// pipelines.
 
 import { createHash, createHmac } from 'node:crypto';
 import { connect, type Socket } from 'node:net';

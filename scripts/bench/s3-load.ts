@@ -1,4 +1,5 @@
-// Owns the load generator: `s3-load --endpoint URL --credentials FILE --operation put|get|list|delete --size BYTES
+// Owns the load generator: `s3-load --endpoint URL --credentials FILE --operation put|get|list|delete --size
+// BYTES
 // --clients N --seconds S [--keys N]`. One JSON line on stdout. Every byte that comes back is compared.
 
 import { readFileSync } from 'node:fs';

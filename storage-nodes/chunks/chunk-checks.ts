@@ -1,5 +1,5 @@
-// Owns what every chunk store asserts of its callers. Input from outside is judged at the gateway; what is wrong
-// here is a bug of ours.
+// Owns what every chunk store asserts of its callers. Input from outside is judged at the gateway; what is
+// wrong here is a bug of ours.
 
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';

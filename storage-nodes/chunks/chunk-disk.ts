@@ -1,5 +1,5 @@
-// Owns what the chunk store asks of a disk beyond the kernel's port: how much room is left, and whether a file still
-// has its name. A test gives another one to make a call fail.
+// Owns what the chunk store asks of a disk beyond the kernel's port: how much room is left, and whether a
+// file still has its name. A test gives another one to make a call fail.
 
 import { existsSync, statfsSync } from 'node:fs';
 import { type Disk, nodeDisk } from '#core/kernel/disk.ts';

@@ -1,8 +1,10 @@
-// Owns where each chunk is: the hot index in front, the durable one behind, and the changes on their way from one to
-// the other. Guarantees that one state is seen throughout: a change counts from `put`/`remove`/`quarantine` on, and
-// reaches the durable index in one batch with the segments' counters and the checkpoint that goes with it.
+// Owns where each chunk is: the hot index in front, the durable one behind, and the changes on their way from
+// one to the other. Guarantees that one state is seen throughout: a change counts from
+// `put`/`remove`/`quarantine` on, and reaches the durable index in one batch with the segments' counters and
+// the checkpoint that goes with it.
 //
-// An entry that names a segment which is not there says nothing: that is how chunks leave with a vanished file.
+// An entry that names a segment which is not there says nothing: that is how chunks leave with a vanished
+// file.
 
 import { assert } from '#core/kernel/assert.ts';
 import { Fault } from '#core/kernel/errors.ts';
@@ -179,7 +181,10 @@ export class ChunkIndex {
     if (this.#flushing === undefined) this.flush(false).catch(() => undefined);
   }
 
-  /** Resolves when all changes made before the call are in the durable index; `sync` makes them outlive the power. */
+  /**
+   * Resolves when all changes made before the call are in the durable index; `sync` makes them outlive the
+   * power.
+   */
   async flush(sync: boolean): Promise<void> {
     // A batch under way may have been made before the latest change.
     while (this.#flushing !== undefined) await this.#flushing.catch(() => undefined);
@@ -272,7 +277,9 @@ export class ChunkIndex {
     for (const { id, segment, offset, packed } of entries) this.#hot.settle(id, segment, offset, packed);
   }
 
-  /** What the hot index says of each changed id now; dirty entries are never evicted, so it knows them all. */
+  /**
+   * What the hot index says of each changed id now; dirty entries are never evicted, so it knows them all.
+   */
   #entriesOf(changes: readonly Change[], batch: IndexBatch): IndexEntry[] {
     const entries: IndexEntry[] = [];
     for (const { id, createdMs, owner } of changes) {
@@ -300,7 +307,9 @@ export class ChunkIndex {
     };
   }
 
-  /** After a failed write RocksDB takes no more until it is opened anew; it must still be the index we wrote. */
+  /**
+   * After a failed write RocksDB takes no more until it is opened anew; it must still be the index we wrote.
+   */
   async #recover(): Promise<void> {
     await this.#durable.reopen();
     const checkpoint = await this.#durable.checkpoint();

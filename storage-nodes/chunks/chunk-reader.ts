@@ -1,6 +1,6 @@
-// Owns reading one chunk from its segment: the head and only the blocks that the range touches, each verified.
-// Budget: a small read is one synchronous pread into the caller's buffer and no promise of its own; a large one is
-// one read on the thread pool; nothing is copied.
+// Owns reading one chunk from its segment: the head and only the blocks that the range touches, each
+// verified. Budget: a small read is one synchronous pread into the caller's buffer and no promise of its own;
+// a large one is one read on the thread pool; nothing is copied.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { DiskFile } from '#core/kernel/disk.ts';

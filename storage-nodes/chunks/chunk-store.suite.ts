@@ -1,5 +1,6 @@
-// Owns the conformance suite of the ChunkStore port: every promise of chunk-store.ts as a case, so that an adapter's
-// test is a factory and a list of what it supports. Cases say what must hold, never how an adapter does it.
+// Owns the conformance suite of the ChunkStore port: every promise of chunk-store.ts as a case, so that an
+// adapter's test is a factory and a list of what it supports. Cases say what must hold, never how an adapter
+// does it.
 
 import type { TestFn } from 'ava';
 import type { Clock } from '#core/kernel/clock.ts';

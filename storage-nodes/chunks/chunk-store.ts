@@ -1,5 +1,6 @@
-// Owns the ChunkStore port: one device's immutable, checksummed chunks. Guarantees, for every adapter, proven by
-// chunk-store.suite.ts: what was put is durable when the promise resolves; what is read is what was put, or a fault.
+// Owns the ChunkStore port: one device's immutable, checksummed chunks. Guarantees, for every adapter, proven
+// by chunk-store.suite.ts: what was put is durable when the promise resolves; what is read is what was put,
+// or a fault.
 
 /** 20 bytes: the 16 random bytes of the blob, then the chunk's index in it (big-endian 32 bit). */
 export type ChunkId = Uint8Array;
@@ -10,7 +11,10 @@ export interface Chunk {
   readonly data: Uint8Array;
   /** CRC-32 (IEEE) of each limits.blockBytes block of the data, computed once by the writer. */
   readonly checksums: Uint32Array;
-  /** Which streams of the log may name the chunk: what the collector asks. UTF-8, at most limits.chunkOwnerBytes. */
+  /**
+   * Which streams of the log may name the chunk: what the collector asks. UTF-8, at most
+   * limits.chunkOwnerBytes.
+   */
   readonly owner: string;
 }
 
@@ -45,8 +49,8 @@ export interface ChunkStore {
   put(chunk: Chunk): Promise<void>;
   /**
    * Bytes `offset` to `offset + length` of the chunk, each touched block verified.
-   * @param target where the bytes may be placed; a result inside `target` is valid until the caller reuses it.
-   * It must be limits.chunkBytes + limits.blockBytes long; without it the store allocates.
+   * @param target where the bytes may be placed; a result inside `target` is valid until the caller reuses
+   * it. It must be limits.chunkBytes + limits.blockBytes long; without it the store allocates.
    * @throws Fault `chunk-missing` or `chunk-corrupt` (the chunk is then quarantined).
    */
   read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array>;
@@ -54,11 +58,15 @@ export interface ChunkStore {
   stat(id: ChunkId): Promise<ChunkInfo | undefined>;
   /** Durable when it resolves; deleting what is not there is a no-op. */
   delete(id: ChunkId): Promise<void>;
-  /** All chunks in order of id, from the first id not below `from`. A chunk put meanwhile may be seen or not. */
+  /**
+   * All chunks in order of id, from the first id not below `from`. A chunk put meanwhile may be seen or not.
+   */
   list(options?: { readonly from?: ChunkId }): AsyncIterable<ChunkInfo>;
   /** Re-reads up to `limit` chunks from where the last pass ended and quarantines what is damaged. */
   audit(limit: number): Promise<AuditReport>;
-  /** Rewrites the segments with the lowest share of live bytes, at most `limit` of them; resolves to how many. */
+  /**
+   * Rewrites the segments with the lowest share of live bytes, at most `limit` of them; resolves to how many.
+   */
   compact(limit: number): Promise<number>;
   status(): ChunkStoreStatus;
   close(): Promise<void>;

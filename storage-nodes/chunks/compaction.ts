@@ -1,6 +1,6 @@
-// Owns getting room back: the live needles of a segment are written anew and its file is recycled. Guarantees that
-// nothing deleted comes back, even if the index is rebuilt from the segments: a tombstone, or any needle that took
-// the place of another, leaves only after the segment with that other one.
+// Owns getting room back: the live needles of a segment are written anew and its file is recycled. Guarantees
+// that nothing deleted comes back, even if the index is rebuilt from the segments: a tombstone, or any needle
+// that took the place of another, leaves only after the segment with that other one.
 
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -16,8 +16,8 @@ export interface CompactorOptions {
   /** Writes the needle anew if it is live in the segment, quarantines it if it is damaged. */
   readonly move: (needle: ScannedNeedle, segment: Segment) => Promise<void>;
   /**
-   * The needle is dead but took the place of one in a segment that is still there. If the chunk is absent, a new
-   * tombstone takes over; resolves to false when the chunk lives elsewhere, so that none may.
+   * The needle is dead but took the place of one in a segment that is still there. If the chunk is absent, a
+   * new tombstone takes over; resolves to false when the chunk lives elsewhere, so that none may.
    */
   readonly bury: (needle: ScannedNeedle) => Promise<boolean>;
   /** An entry of the index for which the scan found no needle. */
@@ -61,7 +61,8 @@ export class Compactor {
     const shares = new Map<Segment, number>();
     let older = 0;
     for (const segment of this.#options.segments.all()) {
-      // A tombstone is needed as long as the segment of what it deleted: about as many are as older segments remain.
+      // A tombstone is needed as long as the segment of what it deleted: about as many are as older segments
+      // remain.
       const needed = segment.olderAtSealing === 0 ? 0 : Math.min(1, older / segment.olderAtSealing);
       older += 1;
       const share = deadShare(segment, segment.tombstoneBytes * needed);
@@ -85,7 +86,9 @@ export class Compactor {
     return freed + (await this.#free(segment));
   }
 
-  /** Moves out what is live. The older segments that must go first, or undefined when it could not be done. */
+  /**
+   * Moves out what is live. The older segments that must go first, or undefined when it could not be done.
+   */
   async #empty(segment: Segment): Promise<Set<Segment> | undefined> {
     const { segments, stopped } = this.#options;
     const blocking = new Set<Segment>();
@@ -140,7 +143,10 @@ export class Compactor {
   }
 }
 
-/** What a rewrite would give back. Some room at the end, too little for the next needle, is in the nature of it. */
+/**
+ * What a rewrite would give back. Some room at the end, too little for the next needle, is in the nature of
+ * it.
+ */
 function deadShare(segment: Segment, tombstoneBytes: number): number {
   const { sizeBytes } = segment.file;
   if (sizeBytes < TINY_BYTES) return 1;

@@ -1,4 +1,5 @@
-// Owns the proof that the disk store keeps the port's promises; recovery and faults are in the tests beside this.
+// Owns the proof that the disk store keeps the port's promises; recovery and faults are in the tests beside
+// this.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,10 +1,12 @@
-// Owns the chunk store on a directory: log-structured segments (the truth), an index (rebuilt when lost), and the
-// order of operations on one chunk. Guarantees what the port promises, at any point of a crash: an acknowledged put is
-// read back whole or faults, an acknowledged delete is never undone, and a directory that is damaged or removed while
-// serving makes reads fault, so that the caller turns to the other replicas, but never the process fail.
+// Owns the chunk store on a directory: log-structured segments (the truth), an index (rebuilt when lost), and
+// the order of operations on one chunk. Guarantees what the port promises, at any point of a crash: an
+// acknowledged put is read back whole or faults, an acknowledged delete is never undone, and a directory that
+// is damaged or removed while serving makes reads fault, so that the caller turns to the other replicas, but
+// never the process fail.
 //
-// A PUT on its way:  put -> group-writer (batch, fdatasync) -> chunk-index (hot entry; durable index later, in batches)
-// A GET on its way:  read -> chunk-index (hot entry, else durable index) -> chunk-reader (one pread, blocks verified)
+// A PUT on its way:  put -> group-writer (batch, fdatasync) -> chunk-index (hot entry; durable index later,
+// in batches) A GET on its way:  read -> chunk-index (hot entry, else durable index) -> chunk-reader (one
+// pread, blocks verified)
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
@@ -323,7 +325,10 @@ export class DiskChunkStore implements ChunkStore {
     }
   }
 
-  /** Whether a read failed because the chunk is no longer there: its file was removed, or the store was closed. */
+  /**
+   * Whether a read failed because the chunk is no longer there: its file was removed, or the store was
+   * closed.
+   */
   async #isGone(serving: Serving, id: ChunkId, place: Place): Promise<boolean> {
     if (this.#closed) throw closedFault();
     if (this.#serving !== serving) return true;

@@ -1,6 +1,6 @@
-// Owns the chunk index that outlives the process: RocksDB, written in batches. Guarantees that one batch, entries and
-// the checkpoint up to which they reflect the segments, is stored whole or not at all. It may be lost at any time:
-// the segments are the truth, and the index is rebuilt from them.
+// Owns the chunk index that outlives the process: RocksDB, written in batches. Guarantees that one batch,
+// entries and the checkpoint up to which they reflect the segments, is stored whole or not at all. It may be
+// lost at any time: the segments are the truth, and the index is rebuilt from them.
 
 import { rmSync } from 'node:fs';
 import rocksdb from 'rocksdb';

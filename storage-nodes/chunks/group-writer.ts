@@ -1,9 +1,10 @@
-// Owns the order of writing: needles that wait are written together and made durable by one fdatasync, while the next
-// ones gather. Guarantees that an append is acknowledged only after the sync that covers it, that at most one batch
-// is not yet durable, and that nothing is written behind a write or sync that failed: the segment is sealed there.
+// Owns the order of writing: needles that wait are written together and made durable by one fdatasync, while
+// the next ones gather. Guarantees that an append is acknowledged only after the sync that covers it, that at
+// most one batch is not yet durable, and that nothing is written behind a write or sync that failed: the
+// segment is sealed there.
 //
-// Budget: a small chunk is copied once (into the gather buffer), a large one never; one write a batch of small ones,
-// one fdatasync a batch, and no promise but the caller's own.
+// Budget: a small chunk is copied once (into the gather buffer), a large one never; one write a batch of
+// small ones, one fdatasync a batch, and no promise but the caller's own.
 
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
@@ -140,7 +141,10 @@ export class GroupWriter {
     segments.fillAhead();
   }
 
-  /** The active segment if the first of those who wait fits in, else the next. Rejects whom there is no room for. */
+  /**
+   * The active segment if the first of those who wait fits in, else the next. Rejects whom there is no room
+   * for.
+   */
   async #segmentForNext(): Promise<Segment | undefined> {
     const { segments } = this.#options;
     for (;;) {
@@ -231,7 +235,10 @@ export class GroupWriter {
     return position - segment.endBytes;
   }
 
-  /** Deletes and compaction get another segment when this one could not grow; all others learn that they failed. */
+  /**
+   * Deletes and compaction get another segment when this one could not grow; all others learn that they
+   * failed.
+   */
   #requeue(batch: readonly Append[], error: unknown): void {
     const outOfSpace = isFault(error, 'no-space');
     if (outOfSpace) this.#options.segments.full = true;

@@ -1,6 +1,7 @@
-// Owns the in-memory front of the chunk index: an open-addressing hash in typed arrays (32 bytes a slot, no object an
-// entry, nothing for the garbage collector to walk). Guarantees that an entry not yet in the durable index ("dirty")
-// is never evicted, and says by `complete` whether a miss here proves that the store has no such chunk.
+// Owns the in-memory front of the chunk index: an open-addressing hash in typed arrays (32 bytes a slot, no
+// object an entry, nothing for the garbage collector to walk). Guarantees that an entry not yet in the
+// durable index ("dirty") is never evicted, and says by `complete` whether a miss here proves that the store
+// has no such chunk.
 
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';

@@ -1,5 +1,5 @@
-// Owns the in-memory twin of the disk store: for tests and for the simulator, which both want to damage it. It keeps
-// the port's promises as long as the process lives; "durable" means no more than that here.
+// Owns the in-memory twin of the disk store: for tests and for the simulator, which both want to damage it.
+// It keeps the port's promises as long as the process lives; "durable" means no more than that here.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';

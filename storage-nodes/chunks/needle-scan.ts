@@ -1,5 +1,6 @@
-// Owns reading a segment from needle to needle: for recovery and compaction. Guarantees that damage in one place
-// hides nothing behind it: after bytes that are no needle it looks for the next one (by the segment's salt).
+// Owns reading a segment from needle to needle: for recovery and compaction. Guarantees that damage in one
+// place hides nothing behind it: after bytes that are no needle it looks for the next one (by the segment's
+// salt).
 
 import { KIB, MIB } from '#core/kernel/limits.ts';
 import {

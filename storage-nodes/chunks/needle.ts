@@ -1,12 +1,14 @@
-// Owns the bytes of segment files: a segment header, then needles one behind the other. Guarantees that a needle is
-// recognised only in the segment, in the life of that segment and at the offset for which it was written: the salt,
-// drawn anew whenever a file is taken into use, and the offset are under the needle's checksum. So the stale bytes of
-// a recycled file are never mistaken for needles.
+// Owns the bytes of segment files: a segment header, then needles one behind the other. Guarantees that a
+// needle is recognised only in the segment, in the life of that segment and at the offset for which it was
+// written: the salt, drawn anew whenever a file is taken into use, and the offset are under the needle's
+// checksum. So the stale bytes of a recycled file are never mistaken for needles.
 //
-// Segment header, one page:  magic · CRC-32 · version · number · salt (8) · predecessor's number · its end, twice
-// Needle, 8-byte aligned:    magic · CRC-32 of the rest of the head · salt (8) · id (20) · kind · owner's length ·
+// Segment header, one page:  magic · CRC-32 · version · number · salt (8) · predecessor's number · its end,
+// twice Needle, 8-byte aligned:    magic · CRC-32 of the rest of the head · salt (8) · id (20) · kind ·
+// owner's length ·
 //                            data's length · created (float64) · replaces · offset · [CRC-32 per block] · [owner] · [data]
-// All numbers are little-endian. `replaces` is the number of the segment with the older needle of the same id, or 0.
+// All numbers are little-endian. `replaces` is the number of the segment with the older needle of the same
+// id, or 0.
 
 import { crc32 } from '@node-rs/crc32';
 import { assert } from '#core/kernel/assert.ts';
@@ -133,8 +135,8 @@ export function encodeHead(
 }
 
 /**
- * Reads and verifies the head at `at` of `source`. Undefined where there is none of this salt for this offset.
- * The id is a copy.
+ * Reads and verifies the head at `at` of `source`. Undefined where there is none of this salt for this
+ * offset. The id is a copy.
  */
 export function decodeHead(source: Buffer, at: number, salt: Buffer, offset: number): NeedleHead | undefined {
   if (at + FIXED_BYTES > source.length || source.readUInt32LE(at) !== NEEDLE_MAGIC) return undefined;
@@ -189,7 +191,10 @@ export function checksumsOf(source: Buffer, at: number, head: NeedleHead): Uint3
   return checksums;
 }
 
-/** Whether `blocks`, whole blocks (the last of a chunk may be short) from number `firstBlock` on, are as written. */
+/**
+ * Whether `blocks`, whole blocks (the last of a chunk may be short) from number `firstBlock` on, are as
+ * written.
+ */
 export function blocksMatch(head: Buffer, firstBlock: number, blocks: Uint8Array): boolean {
   let block = firstBlock;
   for (let at = 0; at < blocks.length; at += limits.blockBytes) {

@@ -1,6 +1,6 @@
-// Owns bringing a store up from its directory: the durable index as of its checkpoint, then every needle written
-// since. Guarantees that each acknowledged put and delete is seen again, and no needle that a crash tore; a lost,
-// damaged or foreign index is rebuilt from the segments alone.
+// Owns bringing a store up from its directory: the durable index as of its checkpoint, then every needle
+// written since. Guarantees that each acknowledged put and delete is seen again, and no needle that a crash
+// tore; a lost, damaged or foreign index is rebuilt from the segments alone.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -88,7 +88,8 @@ async function replay(
     const scan = new NeedleScan(segments.files, segment, {
       fromBytes,
       toBytes: endBytes,
-      // A segment is begun only after all of the one before is durable, so only the last may hold torn needles.
+      // A segment is begun only after all of the one before is durable, so only the last may hold torn
+      // needles.
       withData: last,
       searchBytes: last ? LOST_BATCH_BYTES : Infinity,
     });

@@ -1,9 +1,9 @@
-// Owns the files of a store: which segment is in which, which are spare, and how much room is left. Guarantees that
-// new chunks never use up the last room: one spare file, or the room for one, stays for deletes and compaction, so
-// a full store can always be made less full.
+// Owns the files of a store: which segment is in which, which are spare, and how much room is left.
+// Guarantees that new chunks never use up the last room: one spare file, or the room for one, stays for
+// deletes and compaction, so a full store can always be made less full.
 //
-// A file is named once and for all; the header in it says which segment it holds. Taking a spare file into use
-// writes a header, freeing it writes zeros over it: recycling needs no rename and no block allocation.
+// A file is named once and for all; the header in it says which segment it holds. Taking a spare file into
+// use writes a header, freeing it writes zeros over it: recycling needs no rename and no block allocation.
 
 import { join } from 'node:path';
 import { assert } from '#core/kernel/assert.ts';
@@ -147,8 +147,8 @@ export class SegmentTable {
   }
 
   /**
-   * Seals the active segment and takes a file into use for the next. Its header is durable with the first sync of
-   * the segment. Undefined when there is no room for this purpose; then nothing changed.
+   * Seals the active segment and takes a file into use for the next. Its header is durable with the first
+   * sync of the segment. Undefined when there is no room for this purpose; then nothing changed.
    */
   async roll(purpose: Purpose): Promise<Segment | undefined> {
     let file = this.#takeSpare() ?? (await this.#create(purpose));
@@ -237,7 +237,9 @@ export class SegmentTable {
     return this.#options.disk.exists(segment.file.path);
   }
 
-  /** Bytes of large chunks just written: zero-filling ahead of those gains nothing and takes half the disk. */
+  /**
+   * Bytes of large chunks just written: zero-filling ahead of those gains nothing and takes half the disk.
+   */
   wroteBulk(bytes: number): void {
     this.#bulkBytes += bytes;
   }
@@ -247,7 +249,8 @@ export class SegmentTable {
     const { active } = this;
     if (this.#filling !== undefined || active === undefined || this.#stopped.signal.aborted) return;
     if (this.#spares.length >= SPARES_AHEAD || active.endBytes < active.capacityBytes / 2) return;
-    // A fill that fails leaves the store as it was: the writer makes its files itself, or finds that it is full.
+    // A fill that fails leaves the store as it was: the writer makes its files itself, or finds that it is
+    // full.
     this.#filling = this.#fill()
       .catch(() => undefined)
       .finally(() => {

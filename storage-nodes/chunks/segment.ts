@@ -1,5 +1,6 @@
-// Owns one segment: a file, the life in which it is used (number and salt), and how much of it is live. Guarantees
-// that the file is not recycled nor closed under a reader: whoever reads across an await holds a pin.
+// Owns one segment: a file, the life in which it is used (number and salt), and how much of it is live.
+// Guarantees that the file is not recycled nor closed under a reader: whoever reads across an await holds a
+// pin.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Disk, DiskFile } from '#core/kernel/disk.ts';
@@ -101,7 +102,9 @@ export class Segment {
   /** How many segments with lower numbers there were when this one was sealed. */
   olderAtSealing = 0;
   sealed = false;
-  /** Taken into use as the last spare: new chunks must not use up the room that deletes and compaction need. */
+  /**
+   * Taken into use as the last spare: new chunks must not use up the room that deletes and compaction need.
+   */
   reserve = false;
 
   constructor(

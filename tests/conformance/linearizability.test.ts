@@ -1,6 +1,6 @@
-// Owns the proof of the consistency that a client is promised: eight clients at once on few keys, every answer recorded
-// with its times, and some order of one-at-a-time operations explains them all, key by key. A listing counts as a
-// read of every key that it covers, so it may neither miss nor invent any.
+// Owns the proof of the consistency that a client is promised: eight clients at once on few keys, every
+// answer recorded with its times, and some order of one-at-a-time operations explains them all, key by key. A
+// listing counts as a read of every key that it covers, so it may neither miss nor invent any.
 
 import { createHash } from 'node:crypto';
 import {
@@ -162,7 +162,10 @@ test(`eight clients on ${KEYS.length} keys see one order of things (seed ${SEED}
   }
 });
 
-/** The history with one more read, after everything, of a value that was overwritten before its last write began. */
+/**
+ * The history with one more read, after everything, of a value that was overwritten before its last write
+ * began.
+ */
 function withAStaleRead(operations: readonly Operation[]): Operation[] {
   const writes = operations
     .filter(({ action }) => action.type === 'write' && action.outcome === 'done')

@@ -1,4 +1,5 @@
-// Owns the proof that rclone moves trees and large files through the cloud unchanged, and that its own check agrees.
+// Owns the proof that rclone moves trees and large files through the cloud unchanged, and that its own check
+// agrees.
 
 import { join } from 'node:path';
 import test from 'ava';

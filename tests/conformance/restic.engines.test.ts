@@ -1,5 +1,5 @@
-// Owns the proof that a backup kept in the cloud by restic is whole: it checks, restores to the same bytes, and
-// forgetting a snapshot takes nothing from the other.
+// Owns the proof that a backup kept in the cloud by restic is whole: it checks, restores to the same bytes,
+// and forgetting a snapshot takes nothing from the other.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

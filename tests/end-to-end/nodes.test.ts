@@ -1,5 +1,5 @@
-// Owns the proof that losing a disk loses nothing: with one node's files gone or rotten, while serving, every object
-// stays readable with the right bytes.
+// Owns the proof that losing a disk loses nothing: with one node's files gone or rotten, while serving, every
+// object stays readable with the right bytes.
 
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

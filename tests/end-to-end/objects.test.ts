@@ -1,5 +1,5 @@
-// Owns the proof that a stock client gets back what it put: any key, any size around the borders of chunks, whole and
-// in parts, by header and by presigned URL.
+// Owns the proof that a stock client gets back what it put: any key, any size around the borders of chunks,
+// whole and in parts, by header and by presigned URL.
 
 import {
   CreateBucketCommand,

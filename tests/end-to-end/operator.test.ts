@@ -1,5 +1,5 @@
-// Owns the proof of the operator's commands on the built program: beside a running cloud, by its control socket, and
-// alone on its data.
+// Owns the proof of the operator's commands on the built program: beside a running cloud, by its control
+// socket, and alone on its data.
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';

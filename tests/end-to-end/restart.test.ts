@@ -60,7 +60,9 @@ test('SIGTERM ends an idle program with 0, and a restart has the same buckets, o
 test('kill -9 under load, three times, loses no acknowledged object and no acknowledged overwrite', async (t) => {
   const random = seededRandom(4);
   await withStrata(async (strata, first) => {
-    /** Of each key the seeds of the last acknowledged write and of those that may have come through after it. */
+    /**
+     * Of each key the seeds of the last acknowledged write and of those that may have come through after it.
+     */
     const written = new Map<string, { acknowledged: number; maybe: Set<number> }>();
     let seed = 0;
     let s3 = first;

@@ -1,5 +1,6 @@
-// Owns the one test that every file-moving client has to pass: a tree of odd names and one large file go up, come
-// down into another directory, and are the same by hash; what is deleted at the source is deleted by a second sync.
+// Owns the one test that every file-moving client has to pass: a tree of odd names and one large file go up,
+// come down into another directory, and are the same by hash; what is deleted at the source is deleted by a
+// second sync.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

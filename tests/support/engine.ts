@@ -1,5 +1,5 @@
-// Owns what the tests against other people's programs share: running such a program, and trees of files with odd
-// names that are compared by hash.
+// Owns what the tests against other people's programs share: running such a program, and trees of files with
+// odd names that are compared by hash.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,7 +16,9 @@ export const LARGE_BYTES = 300 * 1024 * 1024;
 
 const run = promisify(execFile);
 
-/** Resolves to what the program said on stdout. @throws Error with all that it said, unless it ended with 0. */
+/**
+ * Resolves to what the program said on stdout. @throws Error with all that it said, unless it ended with 0.
+ */
 export async function runEngine(
   program: string,
   args: readonly string[],
@@ -34,7 +36,9 @@ export async function runEngine(
   }
 }
 
-/** The environment without what would lead a client elsewhere: keys, proxies and certificates of this machine. */
+/**
+ * The environment without what would lead a client elsewhere: keys, proxies and certificates of this machine.
+ */
 function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const led = /^(AWS|RCLONE|RESTIC|S3)_|_proxy$/i;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !led.test(name)));
@@ -72,7 +76,10 @@ const ODD_PARTS = [
   '-dash',
 ];
 
-/** Writes a tree of 500 files: every odd part as folder and as file, deep paths, empty files, sizes up to 200 KB. */
+/**
+ * Writes a tree of 500 files: every odd part as folder and as file, deep paths, empty files, sizes up to 200
+ * KB.
+ */
 export function makeTree(directory: string, seed = 1): void {
   const random = seededRandom(seed);
   const pick = () => ODD_PARTS[Math.floor(random.next() * ODD_PARTS.length)] ?? 'plain';

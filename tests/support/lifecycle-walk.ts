@@ -1,4 +1,5 @@
-// Owns the random life of an aggregate: from a lifecycle table alone, sequences of legal events with random payloads.
+// Owns the random life of an aggregate: from a lifecycle table alone, sequences of legal events with random
+// payloads.
 
 import fastCheck, { type Arbitrary } from 'fast-check';
 import type { Field, Fields } from '#core/kernel/fields.ts';
@@ -42,7 +43,10 @@ export interface Step<Table extends LifecycleTable> {
   readonly status: string;
 }
 
-/** Lives from the initial status on, of up to `maxEvents` events, ended early only where nothing is legal any more. */
+/**
+ * Lives from the initial status on, of up to `maxEvents` events, ended early only where nothing is legal any
+ * more.
+ */
 export function walkOf<Table extends LifecycleTable>(
   lifecycle: Lifecycle<Table>,
   maxEvents = 12,

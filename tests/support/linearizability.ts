@@ -1,6 +1,7 @@
-// Owns the judge of recorded histories: whether the operations on one key, each with the time of its call and of its
-// answer, could have happened one at a time, each at some moment in between. Search after Wing and Gong (1993), with
-// Lowe's memory of configurations already tried ("Testing for linearizability", 2017). Knows nothing of the program.
+// Owns the judge of recorded histories: whether the operations on one key, each with the time of its call and
+// of its answer, could have happened one at a time, each at some moment in between. Search after Wing and
+// Gong (1993), with Lowe's memory of configurations already tried ("Testing for linearizability", 2017).
+// Knows nothing of the program.
 
 /** A key's value; undefined where it names nothing. Every write of a history has a value of its own. */
 export type Value = string | undefined;

@@ -1,4 +1,5 @@
-// Owns an EventLog in memory for tests: guards, order, followers and barriers as the port promises; nothing is durable.
+// Owns an EventLog in memory for tests: guards, order, followers and barriers as the port promises; nothing
+// is durable.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';

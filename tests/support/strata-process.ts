@@ -1,5 +1,5 @@
-// Owns the real program under test: the built one, in a process of its own, on a temporary data directory and free
-// ports. Ends the processes that it started, each by its own id, and no others.
+// Owns the real program under test: the built one, in a process of its own, on a temporary data directory and
+// free ports. Ends the processes that it started, each by its own id, and no others.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

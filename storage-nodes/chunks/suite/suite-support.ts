@@ -1,4 +1,5 @@
-// Owns what the cases of the suite share: chunks with telling bytes, and a store that is destroyed with its test.
+// Owns what the cases of the suite share: chunks with telling bytes, and a store that is destroyed with its
+// test.
 
 import type { ExecutionContext } from 'ava';
 import { ManualClock } from '#core/kernel/clock.ts';
