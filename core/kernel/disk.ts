@@ -1,7 +1,7 @@
-// Owns the disk port: the few file operations that the stores are built on, so that a simulator can tear, lose and
-// rot what a real disk would. The guarantee: what was written before a resolved `sync()` outlives a loss of power,
-// and a name does once `syncDirectory()` resolved.
-// The synchronous calls are for bytes that sit in the page cache (2–4 µs); whatever may be cold goes by the others.
+// Owns the disk port: the few file operations that the stores are built on, so that a simulator can tear,
+// lose and rot what a real disk would. The guarantee: what was written before a resolved `sync()` outlives a
+// loss of power, and a name does once `syncDirectory()` resolved. The synchronous calls are for bytes that
+// sit in the page cache (2–4 µs); whatever may be cold goes by the others.
 
 import {
   close,

@@ -1,5 +1,6 @@
-// Owns a disk in memory that can fail as a real one does: it runs out of space, and at a loss of power it keeps what
-// was synced, and of all else any mixture of old and new sectors. For tests and simulation; it never waits for a timer.
+// Owns a disk in memory that can fail as a real one does: it runs out of space, and at a loss of power it
+// keeps what was synced, and of all else any mixture of old and new sectors. For tests and simulation; it
+// never waits for a timer.
 
 import type { Disk, DiskFile, OpenMode } from './disk.ts';
 import { Fault } from './errors.ts';

@@ -1,8 +1,9 @@
-// Owns the EventLog port: the only truth for state. Guarantees, for every adapter, proven by event-log.suite.ts:
-// an append that resolved is durable; readers see a stream's events in revision order without gap; followers
-// see a partition's events in position order without gap; a guard that does not hold leaves no trace.
+// Owns the EventLog port: the only truth for state. Guarantees, for every adapter, proven by
+// event-log.suite.ts: an append that resolved is durable; readers see a stream's events in revision order
+// without gap; followers see a partition's events in position order without gap; a guard that does not hold
+// leaves no trace.
 
-/** `family/partitionKey` or `family/partitionKey/rest`. All streams of one partition key share a partition. */
+/** `family/partitionKey` or `family/partitionKey/rest`. Streams of one partition key share a partition. */
 export type StreamName = string;
 
 /** Number of an event in its stream; the first is 0. */
@@ -93,12 +94,12 @@ export interface ConflictDetails {
 export interface EventLog {
   /**
    * Resolves when the events are durable.
-   * @throws Fault `conflict` (with {@link ConflictDetails}) when `expect` or a guard does not hold: nothing was written.
-   * It is told when what made it fail is durable, so that `tail` lies behind that.
+   * @throws Fault `conflict` (with {@link ConflictDetails}) when `expect` or a guard does not hold: nothing
+   * was written. It is told when what made it fail is durable, so that `tail` lies behind that.
    * @throws Fault `no-space`, `busy` or `closed`: nothing was acknowledged.
    */
   append(request: AppendRequest): Promise<Appended>;
-  /** The stream's events in order of revision, from `from` (default 0) to the last one durable at the call. */
+  /** The stream's events in order of revision, from `from` (default 0) to the last durable at the call. */
   read(stream: StreamName, options?: { readonly from?: Revision }): AsyncIterable<RecordedEvent>;
   /** Batches of events from the cursor on, for ever; never skips, never reorders within a partition. */
   follow(options: FollowOptions): AsyncIterable<readonly RecordedEvent[]>;

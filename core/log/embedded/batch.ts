@@ -1,5 +1,5 @@
-// Owns what gathers while a sync is under way: the records of all appends that wait, encoded one behind the other in
-// the very buffer that will be written, so that nothing is copied twice.
+// Owns what gathers while a sync is under way: the records of all appends that wait, encoded one behind the
+// other in the very buffer that will be written, so that nothing is copied twice.
 
 import { limits, MIB } from '#core/kernel/limits.ts';
 import type { Appended } from '../event-log.ts';

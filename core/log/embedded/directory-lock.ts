@@ -1,6 +1,7 @@
-// Owns the lock on a directory: at most one process of this machine holds it. A holder that died (kill -9 too) does
-// not keep it: the file names its process by pid and start time, and whoever finds that process gone takes over.
-// Processes that share a directory from different containers do not see each other's pids and are not kept apart.
+// Owns the lock on a directory: at most one process of this machine holds it. A holder that died (kill -9
+// too) does not keep it: the file names its process by pid and start time, and whoever finds that process
+// gone takes over. Processes that share a directory from different containers do not see each other's pids
+// and are not kept apart.
 
 import {
   linkSync,
@@ -52,8 +53,9 @@ export function lockDirectory(directory: string): DirectoryLock {
 }
 
 /**
- * Makes `path` name this holder. Replacing a dead holder is itself a claim, on a path that carries the dead one's
- * token: so of several processes that find it dead one alone replaces it, and it may die half way through.
+ * Makes `path` name this holder. Replacing a dead holder is itself a claim, on a path that carries the dead
+ * one's token: so of several processes that find it dead one alone replaces it, and it may die half way
+ * through.
  */
 function claim(path: string, mine: Holder, directory: string): void {
   for (;;) {
@@ -123,7 +125,7 @@ function isAlive(holder: Holder): boolean {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat (proc(5)); the command before it may itself contain spaces and parentheses. */
+/** Field 22 of /proc/<pid>/stat (proc(5)); the command before it may contain spaces and parentheses. */
 function startTicksOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

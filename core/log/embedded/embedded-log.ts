@@ -1,6 +1,6 @@
 // Owns the log of one process: segment files in one directory, written by one writer, read by anyone. The
-// guarantees of the port, and: it opens in a moment however long it is, its memory does not grow with it, and a second
-// process is refused. Everything is in one partition, number 0.
+// guarantees of the port, and: it opens in a moment however long it is, its memory does not grow with it, and
+// a second process is refused. Everything is in one partition, number 0.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { type Disk, nodeDisk } from '#core/kernel/disk.ts';
@@ -147,7 +147,7 @@ export class EmbeddedLog implements EventLog {
     return [this.#parts.durable.offset];
   }
 
-  /** Resolves when all that was appended before is durable, the followers have ended, and the lock is released. */
+  /** Resolves when what was appended before is durable, followers have ended, and the lock is released. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

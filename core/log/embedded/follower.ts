@@ -1,6 +1,6 @@
-// Owns following: one follower's way through the log, first through the files, then through the latest frames in
-// memory, then waiting. The guarantee: every event from the cursor on that is of a wanted family, once, in order.
-// Budget: one object an event; no promise but the batch's own while it keeps up.
+// Owns following: one follower's way through the log, first through the files, then through the latest frames
+// in memory, then waiting. The guarantee: every event from the cursor on that is of a wanted family, once, in
+// order. Budget: one object an event; no promise but the batch's own while it keeps up.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Disk, DiskFile } from '#core/kernel/disk.ts';

@@ -1,5 +1,6 @@
-// Owns reading a segment frame by frame, in large blocks, and the judgement of what is no sound frame: torn when no
-// frame follows, damage when one does. Budget: one read and no copy a block; one CRC and one object a frame.
+// Owns reading a segment frame by frame, in large blocks, and the judgement of what is no sound frame: torn
+// when no frame follows, damage when one does. Budget: one read and no copy a block; one CRC and one object a
+// frame.
 
 import type { DiskFile } from '#core/kernel/disk.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -14,7 +15,7 @@ import {
   type SegmentHeader,
 } from './frame.ts';
 
-/** `more`: call {@link FrameReader.fill}. `end`: no room for a frame. `unsound`: no whole frame stands here. */
+/** `more`: call {@link FrameReader.fill}. `end`: no room for a frame. `unsound`: no whole frame is here. */
 export type NoFrame = 'more' | 'end' | 'unsound';
 
 export class FrameReader {
@@ -86,8 +87,8 @@ export interface FramePlace {
 }
 
 /**
- * The first sound frame header at or behind `from`, and before `to`. A header there proves that all frames before
- * it were durable, for it was written after they were synced.
+ * The first sound frame header at or behind `from`, and before `to`. A header there proves that all frames
+ * before it were durable, for it was written after they were synced.
  */
 export async function findFrame(
   file: DiskFile,

@@ -1,13 +1,14 @@
-// Owns the layout of frames and of segment headers. A frame is what one write and one sync made durable: a header
-// and the records of all appends that waited. Only one frame is ever unsynced, so a frame is torn only if no sound
-// frame follows it. Each frame's SHA-256 covers the hash of the frame before it and all its bytes: a chain over all
-// records, across segments, at the price of one hash a sync. (A hash a record costs 2 µs each and proves no more.)
+// Owns the layout of frames and of segment headers. A frame is what one write and one sync made durable: a
+// header and the records of all appends that waited. Only one frame is ever unsynced, so a frame is torn only
+// if no sound frame follows it. Each frame's SHA-256 covers the hash of the frame before it and all its
+// bytes: a chain over all records, across segments, at the price of one hash a sync. (A hash a record costs 2
+// µs each and proves no more.)
 //
-// Frame: 0 marker of the segment, 8 bytes   8 u32 bytes of the frame    12 u32 records   16 u64 offset of the first
+// Frame: 0 marker of the segment, 8 bytes   8 u32 bytes of the frame   12 u32 records   16 u64 first offset
 //       24 u32 position in the file        28 u32 CRC-32 of the records 32 SHA-256       64 zero
 //       68 u32 CRC-32 of 0–67              72 records, each at a multiple of eight
-// The marker is random for each segment and the position is part of the header, so neither bytes left over in a
-// file nor a payload that imitates a frame is taken for one.
+// The marker is random for each segment and the position is part of the header, so neither bytes left over in
+// a file nor a payload that imitates a frame is taken for one.
 //
 // Segment: 0 'STRATLOG'   8 u32 version   12 u32 number   16 u64 offset of the first event
 //         24 u64 time of the last event before   32 u32 bytes used of the segment before   36 zero
@@ -106,7 +107,7 @@ export function sealFrame(
   return chained;
 }
 
-/** SHA-256 of the frame with the previous hash in the place of its own. Leaves the frame without hash and CRC. */
+/** SHA-256 of the frame with the previous hash in place of its own. Leaves the frame without hash and CRC. */
 function chainHash(buffer: Buffer, at: number, end: number, previousHash: Buffer): Buffer {
   previousHash.copy(buffer, at + HASH_AT);
   buffer.writeUInt32LE(0, at + ZERO_AT);

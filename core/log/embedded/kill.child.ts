@@ -1,4 +1,5 @@
-// Owns the process that kill.suite.ts kills: 64 callers that append and print `offset text` of what was acknowledged.
+// Owns the process that kill.suite.ts kills: 64 callers that append and print `offset text` of what was
+// acknowledged.
 
 import { writeSync } from 'node:fs';
 import { systemClock } from '#core/kernel/clock.ts';

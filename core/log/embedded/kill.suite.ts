@@ -1,5 +1,6 @@
-// Owns the proof by kill -9: a child appends 64-way and tells each acknowledgement through a pipe; it is killed at a
-// random moment; then every acknowledged event is there, no other was invented, and the chain holds.
+// Owns the proof by kill -9: a child appends 64-way and tells each acknowledgement through a pipe; it is
+// killed at a random moment; then every acknowledged event is there, no other was invented, and the chain
+// holds.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// Owns looking at a log that another process may be writing: nothing is changed, nothing locked, and an unfinished
-// tail is the end for now. New frames are found by looking again, in steps given by the Clock.
+// Owns looking at a log that another process may be writing: nothing is changed, nothing locked, and an
+// unfinished tail is the end for now. New frames are found by looking again, in steps given by the Clock.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { type Disk, type DiskFile, nodeDisk } from '#core/kernel/disk.ts';
@@ -18,7 +18,7 @@ import { type FollowedLog, Follower, type FollowerOptions } from './follower.ts'
 import { FrameReader } from './frame-reader.ts';
 import { listSegments, readSegment, type Segment, segmentIn, segmentPath } from './segments.ts';
 
-/** Opens the log of a directory for inspection. @throws Fault `corruption` when a segment's header is damaged */
+/** Opens a directory's log for inspection. @throws Fault `corruption` when a segment's header is damaged */
 export async function openForReading(
   directory: string,
   clock: Clock,
@@ -29,7 +29,7 @@ export async function openForReading(
   return log;
 }
 
-export class ReadOnlyLog implements Omit<EventLog, 'append'> {
+class ReadOnlyLog implements Omit<EventLog, 'append'> {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #disk: Disk;

@@ -1,5 +1,5 @@
-// Owns the latest frames in memory, so that followers who keep up never read a file. One copy for all of them, of
-// bounded size: who falls behind it reads the files until it has caught up.
+// Owns the latest frames in memory, so that followers who keep up never read a file. One copy for all of
+// them, of bounded size: who falls behind it reads the files until it has caught up.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { Frame } from './frame.ts';

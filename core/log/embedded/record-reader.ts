@@ -1,5 +1,6 @@
-// Owns reading single records by their place: of the segment being written from the page cache at once, of older ones
-// through a small cache of blocks, without stalling the process. What is returned is sound by its checksum.
+// Owns reading single records by their place: of the segment being written from the page cache at once, of
+// older ones through a small cache of blocks, without stalling the process. What is returned is sound by its
+// checksum.
 
 import type { Disk, DiskFile } from '#core/kernel/disk.ts';
 import { KIB, limits } from '#core/kernel/limits.ts';

@@ -1,13 +1,13 @@
-// Owns the layout of one event on disk, and the lazily decoded view of it. A fixed header comes first, so that a
-// reader passes from record to record, filters by family and orders streams without decoding any text; names, actor
-// and payload are decoded when asked for. Each record carries its own CRC-32, and where the event before it in its
-// stream stands.
+// Owns the layout of one event on disk, and the lazily decoded view of it. A fixed header comes first, so
+// that a reader passes from record to record, filters by family and orders streams without decoding any text;
+// names, actor and payload are decoded when asked for. Each record carries its own CRC-32, and where the
+// event before it in its stream stands.
 //
 //   0 u32 bytes of the record       4 u32 CRC-32 of all that follows     8 u64 offset in the log
 //  16 u64 time in milliseconds     24 u32 revision                      28 u32 hash of the family
 //  32 u32 segment and 36 u32 position of the stream's event before (0: none)
 //  40 event id, 16 bytes           56 seven u16 lengths in bytes: stream, type, user, project, request id,
-//     correlation id, causation id (65535: the same as the request id)  70 u16 events that follow in the append
+//     correlation id, causation id (65535: as the request id)   70 u16 events that follow in the append
 //  72 the seven texts in that order, then the payload
 
 import { crc32 } from '@node-rs/crc32';
@@ -25,7 +25,6 @@ import {
 import { familyHash } from './stream-hash.ts';
 
 export const RECORD_HEADER_BYTES = 72;
-export const RECORD_LENGTH_BYTES = 4;
 const CHECKED_FROM = 8;
 const TEXTS = 7;
 const LENGTHS_AT = 56;
@@ -86,7 +85,7 @@ function assertEvent(stream: string, event: NewEvent): void {
   assertText('type', event.type);
   assert(
     event.payload.length <= limits.eventPayloadBytes,
-    `append to ${stream}: a payload of ${event.payload.length} bytes, the limit is ${limits.eventPayloadBytes}`,
+    `append to ${stream}: payload of ${event.payload.length} bytes, limit ${limits.eventPayloadBytes}`,
   );
 }
 

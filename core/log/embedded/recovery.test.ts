@@ -1,5 +1,6 @@
-// Owns the proof that a log survives what disks do: tails cut and corrupted at every byte, damage in the middle,
-// sectors lost or torn by a loss of power, and a full disk. No acknowledged event is lost, no torn one returned.
+// Owns the proof that a log survives what disks do: tails cut and corrupted at every byte, damage in the
+// middle, sectors lost or torn by a loss of power, and a full disk. No acknowledged event is lost, no torn
+// one returned.
 
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -70,9 +71,9 @@ async function assertLogIs(t: ExecutionContext, disk: MemoryDisk, texts: readonl
   if (found.join() !== texts.join()) t.fail(`${what}: ${found.length} events, expected ${texts.length}`);
 }
 
-test('a tail that is cut at any byte keeps every event that is whole, and the log goes on behind it', async (t) => {
+test('a tail cut at any byte keeps every event that is whole, and the log goes on behind it', async (t) => {
   const { image, texts, borders } = await writeSome(12);
-  const from = borders[6] as number;
+  const from = borders[8] as number;
   const to = borders[12] as number;
   for (let cut = from; cut <= to; cut++) {
     const whole = borders.filter((border) => border <= cut).length - 1;
@@ -97,7 +98,7 @@ test('a tail that is cut at any byte keeps every event that is whole, and the lo
 test('a byte that is wrong in the last frame cuts it, and before it is refused with its place', async (t) => {
   const { image, texts, borders } = await writeSome(12);
   const last = borders[11] as number;
-  for (let at = borders[7] as number; at < (borders[12] as number); at++) {
+  for (let at = borders[9] as number; at < (borders[12] as number); at++) {
     const damaged = Buffer.from(image);
     damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
     if (at >= last) {
@@ -127,7 +128,7 @@ test('after an orderly close a lost or damaged last frame is refused, not cut', 
   }
 });
 
-test('damage in an older segment is refused by verification and by who reads it, with its place', async (t) => {
+test('damage in an older segment is refused by verification and by readers, with its place', async (t) => {
   const disk = new MemoryDisk();
   const log = await openOn(disk);
   for (let at = 0; at < 200; at++) await note(log, 'notes/a', `${at} ${'x'.repeat(300)}`);
@@ -182,7 +183,7 @@ test('a missing segment is refused', async (t) => {
   await t.throwsAsync(openOn(disk), { code: 'corruption', message: /expected segment 2/ });
 });
 
-test('whatever sectors a loss of power tears, what was acknowledged is there and nothing else is', async (t) => {
+test('whatever sectors a loss of power tears, what was acknowledged is there, and no more', async (t) => {
   const scenario = fc.record({
     seed: fc.integer(),
     callers: fc.integer({ min: 1, max: 24 }),
@@ -209,7 +210,7 @@ test('whatever sectors a loss of power tears, what was acknowledged is there and
       t.is((await verifyLog({ directory: DIRECTORY, disk })).events, texts.length);
     }
   });
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: 30 });
 });
 
 /** Appends from many callers, and cuts the power at a random moment. */
@@ -241,7 +242,7 @@ async function runUntilCrash(
   return crashed as MemoryDisk;
 }
 
-test('on a full disk appends are refused, what was there can be read, and with space the log goes on', async (t) => {
+test('on a full disk appends are refused, reading goes on, and with space appending too', async (t) => {
   const disk = new MemoryDisk();
   const log = await openOn(disk, 8 * KIB);
   const written: string[] = [];

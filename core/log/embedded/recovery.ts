@@ -1,6 +1,7 @@
-// Owns what happens before the first append: finding the end of the log. Frames behind the index are read again;
-// at the end of the last segment whatever is no whole frame is cut off when nothing follows it, and refused as damage
-// when a frame does. After an orderly close the log also knows where it ended, and less than that is damage too.
+// Owns what happens before the first append: finding the end of the log. Frames behind the index are read
+// again; at the end of the last segment whatever is no whole frame is cut off when nothing follows it, and
+// refused as damage when a frame does. After an orderly close the log also knows where it ended, and less
+// than that is damage too.
 
 import { join } from 'node:path';
 import { crc32 } from '@node-rs/crc32';
@@ -72,7 +73,7 @@ export async function* lastFrames(file: DiskFile, segment: Segment): AsyncGenera
   }
 }
 
-/** Brings index and end up to date with the segments the index does not cover; returns where the last one ends. */
+/** Brings index and end up to date with the segments the index lacks; returns where the last one ends. */
 export async function replayTail(
   disk: Disk,
   segments: readonly Segment[],
@@ -128,7 +129,8 @@ function indexFrame(
   end.hash = frameHash(frame);
 }
 
-// The mark of an orderly close: 0 u64 offset of the next event, 8 SHA-256 of the last frame, 40 u32 CRC-32 of 0–39.
+// The mark of an orderly close: 0 u64 offset of the next event, 8 SHA-256 of the last frame, 40 u32 CRC-32 of
+// 0–39.
 const MARK = 'closed';
 const MARK_BYTES = 44;
 

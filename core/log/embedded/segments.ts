@@ -1,6 +1,7 @@
-// Owns the segment files: which there are, where each ends, and the making of the next one. A segment is filled
-// with zeros and synced before its first frame, so that a sync of the log has no block allocation to journal. No
-// segment is ever given back, so the next one is filled in the background, while the one before is in use.
+// Owns the segment files: which there are, where each ends, and the making of the next one. A segment is
+// filled with zeros and synced before its first frame, so that a sync of the log has no block allocation to
+// journal. No segment is ever given back, so the next one is filled in the background, while the one before
+// is in use.
 
 import { join } from 'node:path';
 import { assert } from '#core/kernel/assert.ts';
@@ -243,7 +244,7 @@ async function makeFilled(disk: Disk, path: string, bytes: number): Promise<Disk
   }
 }
 
-/** Makes zeros of all that stands from `position` on, and the file at least `bytes` long; writes only what differs. */
+/** Makes all from `position` on zeros and the file at least `bytes` long; writes only what differs. */
 export async function clearFrom(file: DiskFile, position: number, bytes: number): Promise<void> {
   const end = Math.max(file.sizeBytes(), bytes);
   const chunk = Buffer.alloc(FILL_BYTES);

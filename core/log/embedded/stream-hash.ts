@@ -1,7 +1,8 @@
-// Owns the hash that stands for a stream's name in the index: 128 bits, two HalfSipHash-1-3 of 64 bits under a
-// secret key of the log (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; 32-bit variant).
-// Keyed, since names come from clients: nobody without the key can look for two names that meet. At 10^12 streams
-// the chance of any meeting is below 10^-14, so guards trust the hash; reading a stream compares the names too.
+// Owns the hash that stands for a stream's name in the index: 128 bits, two HalfSipHash-1-3 of 64 bits under
+// a secret key of the log (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; 32-bit variant).
+// Keyed, since names come from clients: nobody without the key can look for two names that meet. At 10^12
+// streams the chance of any meeting is below 10^-14, so guards trust the hash; reading a stream compares the
+// names too.
 
 export const STREAM_KEY_BYTES = 16;
 

@@ -1,7 +1,8 @@
-// Owns the answer to "where does the last event of this stream stand?" for durable events. Streams of the segment
-// being written are in a table; when the segment is full its table is written to an index file in the background, and
-// files of equal size are merged by eights. So memory stays small (a table, and 2 bytes a stream), a start rescans
-// one segment, and the index as a whole can be deleted: it is made anew from the log.
+// Owns the answer to "where does the last event of this stream stand?" for durable events. Streams of the
+// segment being written are in a table; when the segment is full its table is written to an index file in the
+// background, and files of equal size are merged by eights. So memory stays small (a table, and 2 bytes a
+// stream), a start rescans one segment, and the index as a whole can be deleted: it is made anew from the
+// log.
 
 import { join } from 'node:path';
 import type { Disk } from '#core/kernel/disk.ts';
@@ -35,7 +36,7 @@ export class StreamIndex {
     this.#directory = directory;
   }
 
-  /** Opens what index files there are; those that are unsound, superseded or of unknown segments are removed. */
+  /** Opens what index files there are; those that are unsound, superseded or too new are removed. */
   static async open(disk: Disk, directory: string, sealedSegments: number): Promise<StreamIndex> {
     const index = new StreamIndex(disk, directory);
     const named: { name: string; first: number; last: number }[] = [];
@@ -178,7 +179,7 @@ export class StreamIndex {
   }
 }
 
-export function digits(segment: number): string {
+function digits(segment: number): string {
   return String(segment).padStart(10, '0');
 }
 

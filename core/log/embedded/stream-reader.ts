@@ -1,5 +1,6 @@
-// Owns reading one stream in order: from its last event back along the places each record keeps of the one before,
-// then forward. Records of a short stream are kept from the way back; of a long one the places only, eight bytes each.
+// Owns reading one stream in order: from its last event back along the places each record keeps of the one
+// before, then forward. Records of a short stream are kept from the way back; of a long one the places only,
+// eight bytes each.
 
 import { MIB } from '#core/kernel/limits.ts';
 import type { RecordedEvent } from '../event-log.ts';

@@ -1,7 +1,7 @@
-// Owns one immutable file of the stream index: the entries of some consecutive segments in order of hash, in pages of
-// 4 KiB with a checksum each. In memory stay the first hash word of each page and a Bloom filter (16 bits a stream, one
-// cache line a look-up): an absent stream costs no read, a present one a single page. A run appears whole or not at
-// all, for it gets its name after it was synced.
+// Owns one immutable file of the stream index: the entries of some consecutive segments in order of hash, in
+// pages of 4 KiB with a checksum each. In memory stay the first hash word of each page and a Bloom filter (16
+// bits a stream, one cache line a look-up): an absent stream costs no read, a present one a single page. A
+// run appears whole or not at all, for it gets its name after it was synced.
 //
 // Page: up to 146 entries of 28 bytes, 4088 u32 entries in the page, 4092 u32 CRC-32 of the rest.
 // Then the first word of each page, the filter, and at the end the trailer of 64 bytes:
@@ -16,7 +16,7 @@ import { compareHash, ENTRY_WORDS, type StreamEntry } from './stream-table.ts';
 
 const PAGE_BYTES = 4096;
 const PAGE_WORDS = PAGE_BYTES / 4;
-export const PAGE_ENTRIES = 146;
+const PAGE_ENTRIES = 146;
 const COUNT_WORD = PAGE_WORDS - 2;
 const CRC_BYTE = PAGE_BYTES - 4;
 const WRITE_PAGES = 64;

@@ -1,7 +1,7 @@
-// Owns the index of the streams written lately: hash of the name → last revision and where that event stands. Open
-// addressing in one typed array (32 bytes a slot), for a Map of a million names costs 150 bytes each and slows every
-// collection of garbage. A slot is the top bits of the hash and probing never wraps around, so the table stands nearly in
-// order of hash and is sorted for writing in one sweep.
+// Owns the index of the streams written lately: hash of the name to last revision and that event's place.
+// Open addressing in one typed array (32 bytes a slot), for a Map of a million names costs 150 bytes each and
+// slows every collection of garbage. A slot is the top bits of the hash and probing never wraps around, so
+// the table stands nearly in order of hash and is sorted for writing in one sweep.
 
 import type { HashWords } from './stream-hash.ts';
 

@@ -1,5 +1,5 @@
-// Owns the audit of a whole log: every checksum, every link of the hash chain, every offset and time, across all
-// segments. It changes nothing, and may run while another process writes: an unfinished tail is the end.
+// Owns the audit of a whole log: every checksum, every link of the hash chain, every offset and time, across
+// all segments. It changes nothing, and may run while another process writes: an unfinished tail is the end.
 
 import { type Disk, type DiskFile, nodeDisk } from '#core/kernel/disk.ts';
 import {
@@ -25,7 +25,7 @@ export interface VerifyOptions {
   readonly directory: string;
   /** Default: the disk of this machine. */
   readonly disk?: Disk;
-  /** All events before it must be there, and none behind it is looked at; default: as far as there are frames. */
+  /** All before it must be there, nothing behind it is looked at; default: as far as there are frames. */
   readonly untilOffset?: number;
   /** Told of each frame, in bytes. */
   readonly report?: (done: number, total: number) => void;

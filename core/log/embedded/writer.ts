@@ -1,8 +1,8 @@
-// Owns the one writer of the log: judges guards against what is proposed (durable or not), gathers appends into a
-// batch, and makes each batch durable by one write and one sync, while the next one gathers. The guarantee: an append
-// resolves only after its frame was synced; if a frame fails, its appends and all proposed after it reject, and what
-// guards see goes back to what is durable.
-// Budget of an append: one promise, one record encoded in place, no copy; of a batch: one SHA-256, one write, one sync.
+// Owns the one writer of the log: judges guards against what is proposed (durable or not), gathers appends
+// into a batch, and makes each batch durable by one write and one sync, while the next one gathers. The
+// guarantee: an append resolves only after its frame was synced; if a frame fails, its appends and all
+// proposed after it reject, and what guards see goes back to what is durable. Budget of an append: one
+// promise, one record encoded in place, no copy; of a batch: one SHA-256, one write, one sync.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
@@ -103,7 +103,7 @@ export class LogWriter {
     return this.#stopped === closed;
   }
 
-  /** A conflict is told when what won is durable: whoever then looks again sees it, and need not lose again. */
+  /** A conflict is told when what won is durable: whoever then looks again sees it. */
   #refuse(error: unknown): Promise<never> {
     const rival = isFault(error, 'conflict')
       ? this.#pending.get((error.details as ConflictDetails).stream)
@@ -309,7 +309,7 @@ export class LogWriter {
     if (this.#free.length < 2) this.#free.push(batch);
   }
 
-  /** Rejects the batch and all that was proposed behind it, for it may have been judged by what is now void. */
+  /** Rejects the batch and all proposed behind it, for that may have been judged by what is now void. */
   async #fail(batch: Batch, error: unknown): Promise<void> {
     const { durable, segments } = this.#parts;
     const isErased = isFault(error, 'no-space') && (await this.#erase(batch));

@@ -3,9 +3,18 @@
 import type { TestFn } from 'ava';
 import { Bug } from '#core/kernel/assert.ts';
 import { limits, MIB } from '#core/kernel/limits.ts';
-import type { EventLogFactory } from '../event-log.suite.ts';
 import type { AppendRequest } from '../event-log.ts';
-import { ACTOR, collect, event, followCount, logTest, note, textOf, textsIn } from './support.ts';
+import {
+  ACTOR,
+  collect,
+  type EventLogFactory,
+  event,
+  followCount,
+  logTest,
+  note,
+  textOf,
+  textsIn,
+} from './support.ts';
 
 export function appendCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'revisions of a stream begin at 0 and rise by one', async (t, log) => {

@@ -1,10 +1,9 @@
-// Owns the cases of following and of the tail: nothing skipped, repeated or reordered, from any cursor, before, during
-// and after the appends.
+// Owns the cases of following and of the tail: nothing skipped, repeated or reordered, from any cursor,
+// before, during and after the appends.
 
 import type { ExecutionContext, TestFn } from 'ava';
-import type { EventLogFactory } from '../event-log.suite.ts';
 import { type Cursor, type EventLog, isBefore, type Position, type RecordedEvent } from '../event-log.ts';
-import { event, followCount, followToTail, logTest, note, textOf } from './support.ts';
+import { type EventLogFactory, event, followCount, followToTail, logTest, note, textOf } from './support.ts';
 
 /** One stream's texts must be 0, 1, 2 … and offsets must rise. */
 function assertOrder(t: ExecutionContext, events: readonly RecordedEvent[], streams: number): void {

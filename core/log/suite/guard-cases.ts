@@ -1,8 +1,8 @@
-// Owns the cases of `expect` and `alsoAt`: what holds is written, what does not leaves no trace, and of racers one wins.
+// Owns the cases of `expect` and `alsoAt`: what holds is written, what does not leaves no trace, and of
+// racers one wins.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { type Fault, isFault } from '#core/kernel/errors.ts';
-import type { EventLogFactory } from '../event-log.suite.ts';
 import {
   type Appended,
   type ConflictDetails,
@@ -11,7 +11,16 @@ import {
   isBefore,
   type StreamGuard,
 } from '../event-log.ts';
-import { collect, followCount, followToTail, logTest, note, textOf, textsIn } from './support.ts';
+import {
+  collect,
+  type EventLogFactory,
+  followCount,
+  followToTail,
+  logTest,
+  note,
+  textOf,
+  textsIn,
+} from './support.ts';
 
 async function conflicts(
   t: ExecutionContext,

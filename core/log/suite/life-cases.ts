@@ -4,8 +4,7 @@ import type { TestFn } from 'ava';
 import type { Clock } from '#core/kernel/clock.ts';
 import { systemClock } from '#core/kernel/clock.ts';
 import { isFault } from '#core/kernel/errors.ts';
-import type { EventLogFactory } from '../event-log.suite.ts';
-import { collect, followToTail, logTest, note, textOf, textsIn } from './support.ts';
+import { collect, type EventLogFactory, followToTail, logTest, note, textOf, textsIn } from './support.ts';
 
 /** A clock that tells the given times, then the last one for ever. */
 function clockOf(timesMs: readonly number[]): Clock {

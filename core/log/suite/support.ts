@@ -1,8 +1,8 @@
-// Owns what the cases of the log's suite share: opening a log for one case, making events, collecting what is read.
+// Owns what the cases of the log's suite share: what an adapter gives, opening a log for one case, making
+// events, collecting what is read.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { type Clock, systemClock } from '#core/kernel/clock.ts';
-import type { EventLogFactory, OpenLog } from '../event-log.suite.ts';
 import type {
   Actor,
   Appended,
@@ -12,6 +12,28 @@ import type {
   NewEvent,
   RecordedEvent,
 } from '../event-log.ts';
+
+export interface EventLogSupports {
+  /** `reopen` gives a log with all that was acknowledged. */
+  readonly reopen: boolean;
+  /** Times of events come from the clock given to `open`. */
+  readonly clock: boolean;
+}
+
+export interface OpenLog {
+  readonly log: EventLog;
+  /** Closes the log and opens it again on the same data. */
+  reopen(): Promise<EventLog>;
+  /** Closes it if it is open, and removes its data. */
+  destroy(): Promise<void>;
+}
+
+export interface EventLogFactory {
+  readonly name: string;
+  readonly supports: EventLogSupports;
+  /** A log without events. */
+  open(clock: Clock): Promise<OpenLog>;
+}
 
 export const ACTOR: Actor = { user: 'ada', project: 'analytical-engine', requestId: 'request-1' };
 
