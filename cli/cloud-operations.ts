@@ -5,10 +5,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#core/kernel/clock.ts';
 import { projections } from '#projections/all.ts';
+import { type ReplayResult, replayProjection } from '#projections/replay.ts';
 import { openLevelStore } from '#projections/store/level-store.ts';
-import { rebuildProjection } from '#projections/store/rebuild.ts';
 import type { OpenCloud } from './compose.ts';
-import type { Operations, ReplayReport, ReportProgress } from './operations.ts';
+import type { Operations, ReportProgress } from './operations.ts';
 
 export function cloudOperations(open: OpenCloud): Operations {
   const { accounts } = open;
@@ -29,25 +29,26 @@ function replay(
   open: OpenCloud,
   name: string,
   report: ReportProgress,
-): Promise<ReplayReport | { rejected: 'no-such-projection' }> {
+): Promise<ReplayResult | { rejected: 'no-such-projection' }> {
   const projection = projections.find((each) => each.name === name);
   if (!projection) return Promise.resolve({ rejected: 'no-such-projection' });
   const result = replaying.then(async () => {
     const directory = join(open.directory, 'replay');
     rmSync(directory, { recursive: true, force: true });
-    const store = await openLevelStore(directory);
+    const scratch = await openLevelStore(directory);
     try {
       const { log, runner: running } = open;
-      return await rebuildProjection({
+      const told = throttled(report);
+      return await replayProjection({
         log,
         clock: systemClock,
         projection,
         running,
-        store,
-        report: throttled(report),
+        scratch,
+        onProgress: ({ events, totalEvents }) => told(events, totalEvents),
       });
     } finally {
-      await store.close();
+      await scratch.close();
       rmSync(directory, { recursive: true, force: true });
     }
   });

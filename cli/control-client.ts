@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { Rejection } from '#core/kernel/decider.ts';
 import { Fault } from '#core/kernel/errors.ts';
+import type { ReplayResult } from '#projections/replay.ts';
 import type {
   AccountAdminRejection,
   AddAccountOptions,
@@ -12,7 +13,7 @@ import type {
   NewAccount,
 } from '#services/account-admin.ts';
 import { controlSocketOf, type FaultBody, faultOf, type Line, withSocketPath } from './control-protocol.ts';
-import type { Operations, ReplayReport, ReportProgress } from './operations.ts';
+import type { Operations, ReportProgress } from './operations.ts';
 
 /** Undefined where no program is running on this data directory. */
 export async function connectControl(dataDirectory: string): Promise<Operations | undefined> {
@@ -69,7 +70,7 @@ class ControlClient implements Operations {
   }
 
   replay(projection: string, report: ReportProgress) {
-    return this.#work<ReplayReport | Rejection<'no-such-projection'>>(
+    return this.#work<ReplayResult | Rejection<'no-such-projection'>>(
       `/replay/${encodeURIComponent(projection)}`,
       report,
     );

@@ -6,7 +6,7 @@
 //   DELETE /users/:name
 //   POST   /users/:name/keys                                   -> NewAccessKey
 //   DELETE /keys/:accessKeyId
-//   POST   /replay/:projection                                 -> Line<ReplayReport>, a line each
+//   POST   /replay/:projection                                 -> Line<ReplayResult>, a line each
 //
 // A result is 200 with the value (204 without), a rejection 409 with `{ rejected }`, a fault 500 with `{
 // fault }`.

@@ -39,7 +39,7 @@ async function verify(options: DataOptions): Promise<void> {
   );
   const { events, bytes, segments, lastHash } = found;
   process.stdout.write(
-    `The log is whole: ${events} events, ${bytes} bytes, ${segments} segments; its last hash is ${lastHash}.\n`,
+    `The log is whole: ${events} events, ${bytes} bytes, ${segments} segments; last hash ${lastHash}.\n`,
   );
 }
 
@@ -84,9 +84,11 @@ function drained(stopped: AbortSignal): Promise<void> {
 async function replay(projection: string, options: DataOptions): Promise<void> {
   await withOperations(options, async (operations) => {
     const outcome = await withProgressBar('replay', (report) => operations.replay(projection, report));
-    const { events, rows, equal } = accepted(outcome, projection);
-    const verdict = equal ? 'equals the running one byte for byte' : 'DIFFERS from the running one';
-    process.stdout.write(`${projection}: rebuilt from ${events} events, ${rows} rows; it ${verdict}.\n`);
+    const { events, rows, equal, firstDifference } = accepted(outcome, projection);
+    const verdict = equal
+      ? `it equals the running one byte for byte`
+      : `it DIFFERS from the running one: there ${firstDifference?.key} is ${firstDifference?.running}`;
+    process.stdout.write(`${projection}: rebuilt from ${events} events, ${rows} rows; ${verdict}.\n`);
     if (!equal) process.exitCode = 1;
   });
 }

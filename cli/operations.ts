@@ -3,6 +3,7 @@
 // it has.
 
 import type { Rejection } from '#core/kernel/decider.ts';
+import type { ReplayResult } from '#projections/replay.ts';
 import type { AccountAdmin } from '#services/account-admin.ts';
 
 /** How far a long piece of work is: `done` of `total` of whatever it counts. */
@@ -13,14 +14,7 @@ export interface Progress {
 
 export type ReportProgress = (progress: Progress) => void;
 
-export interface ReplayReport {
-  readonly events: number;
-  readonly rows: number;
-  /** Whether the rebuilt table was, byte for byte, the running one. */
-  readonly equal: boolean;
-}
-
 export interface Operations extends AccountAdmin {
   /** Rebuilds the read model from the log, beside the running one, and compares the two. */
-  replay(projection: string, report: ReportProgress): Promise<ReplayReport | Rejection<'no-such-projection'>>;
+  replay(projection: string, report: ReportProgress): Promise<ReplayResult | Rejection<'no-such-projection'>>;
 }

@@ -23,15 +23,18 @@ const shared = {
   logLevel: 'warning',
 };
 
+/** Packages that are CommonJS ask for Node's own modules by `require`. */
+const requireInModule = [
+  "import { createRequire as requireFor } from 'node:module';",
+  'const require = requireFor(import.meta.url);',
+].join('\n');
+
 const bundles = [
   {
     format: 'esm',
     entryPoints: ['cli/strata.ts', 'storage-nodes/stream/digest-worker.ts'],
     external: ['level', 'rocksdb', '@node-rs/crc32'],
-    // Packages that are CommonJS ask for Node's own modules by `require`.
-    banner: {
-      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",
-    },
+    banner: { js: requireInModule },
   },
   // The launcher is what `strata` runs: it sets the size of the thread pool, then imports the program.
   {

@@ -29,7 +29,7 @@ function restic(...args: string[]): Promise<string> {
   });
 }
 
-test('restic makes, checks and restores two backups, and the second survives forgetting the first', async (t) => {
+test('restic makes and checks two backups, and the second survives forgetting the first', async (t) => {
   const house = join(directory, 'house');
   mkdirSync(house);
   makeTree(house);

@@ -43,7 +43,7 @@ function filesBelow(directory: string): string[] {
 }
 
 for (const [index, which] of ['first', 'second', 'third'].entries()) {
-  test(`with the ${which} node's directory deleted while serving, every object is read and new ones are put`, async (t) => {
+  test(`without the ${which} node's directory, every object is read and new ones are put`, async (t) => {
     const strata = await StrataProcess.start();
     try {
       const s3 = strata.client();

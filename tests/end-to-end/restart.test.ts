@@ -36,7 +36,7 @@ async function withStrata(use: (strata: StrataProcess, s3: S3Client) => Promise<
   }
 }
 
-test('SIGTERM ends an idle program with 0, and a restart has the same buckets, objects and credentials', async (t) => {
+test('SIGTERM ends an idle program with 0, and a restart has the same objects and credentials', async (t) => {
   await withStrata(async (strata, s3) => {
     const sizes = [0, 10, 4_096, 1_048_576, 3_000_000];
     await Promise.all(sizes.map((size) => put(s3, `${size}`, contentOf(size, size))));
@@ -57,7 +57,7 @@ test('SIGTERM ends an idle program with 0, and a restart has the same buckets, o
   });
 });
 
-test('kill -9 under load, three times, loses no acknowledged object and no acknowledged overwrite', async (t) => {
+test('kill -9 under load, three times, loses no acknowledged object or overwrite', async (t) => {
   const random = seededRandom(4);
   await withStrata(async (strata, first) => {
     /**
@@ -105,7 +105,7 @@ test('kill -9 under load, three times, loses no acknowledged object and no ackno
   });
 });
 
-test('SIGTERM during an upload and a download lets both finish, and then the program ends with 0', async (t) => {
+test('SIGTERM lets an upload and a download finish, and then the program ends with 0', async (t) => {
   await withStrata(async (strata, s3) => {
     const content = contentOf(8, 6 * 1024 * 1024);
     await put(s3, 'there', content);
