@@ -1,4 +1,4 @@
-// Tests the read models as the program has them: over the embedded log and LevelDB, through a restart and a replay.
+// Tests the read models as the program has them: on the embedded log and LevelDB, through restart and replay.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Owns the proof that read models can be thrown away: a projection is rebuilt from the whole log beside the running
-// one, and the two are compared row by row, as they were at one moment of the log.
+// Owns the proof that read models can be thrown away: a projection is rebuilt from the whole log beside the
+// running one, and the two are compared row by row, as they were at one moment of the log.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

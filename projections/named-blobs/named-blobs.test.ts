@@ -40,7 +40,7 @@ test('a blob is named by the object that has it, until that is overwritten or de
   await models.close();
 });
 
-test('a blob of a part is named by the part, then by the object, and no more by an aborted upload', async (t) => {
+test("a part's blob is named by the part, then by the object, then by none", async (t) => {
   const models = await openTestReadModels();
   const { isNamed } = models.namedBlobs;
   const owner = `${partStream('photos', uploadId, 7)}\n${objectStream('photos', 'k')}`;

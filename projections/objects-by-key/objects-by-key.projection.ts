@@ -7,7 +7,7 @@ import { objects } from '#core/objects/objects.events.ts';
 import type { Projection, RowWriter } from '../store/projection.ts';
 import { eventRow, rowValue } from '../store/row-value.ts';
 
-export const OBJECT_PUT = objects.table.events.ObjectPut.id;
+const OBJECT_PUT = objects.table.events.ObjectPut.id;
 export const OBJECT_COMPLETED = objects.table.events.ObjectCompleted.id;
 const OBJECT_DELETED = objects.table.events.ObjectDeleted.id;
 

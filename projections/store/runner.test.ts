@@ -1,10 +1,6 @@
 // Tests the runner: what readers see, what a restart finds, and that nothing is ever passed over.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { ManualClock } from '#core/kernel/clock.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -12,10 +8,9 @@ import { seededRandom } from '#core/kernel/random.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import { MemoryLog } from '#tests/support/memory-log.ts';
 import { SYSTEM } from '#tests/support/read-models.ts';
-import { openLevelStore } from './level-store.ts';
 import { createMemoryStore } from './memory-store.ts';
 import type { Projection, RowReader, RowWriter } from './projection.ts';
-import { anyKey, readAll } from './read-store.suite.ts';
+import { readAll } from './read-store.suite.ts';
 import type { ReadStore } from './read-store.ts';
 import { createProjectionRunner } from './runner.ts';
 
@@ -236,7 +231,7 @@ test('an idle log is flushed after a while', async (t) => {
   await runner.close();
 });
 
-test('many pending rows are flushed, and when the store is slow the follower waits, not the readers', async (t) => {
+test('many pending rows are flushed, and for a slow store the follower waits, not the readers', async (t) => {
   const { store, held } = heldStore();
   const log = newLog();
   const events = 2 * limits.readModelPendingRows + 5 * limits.followBatchEvents;
@@ -361,55 +356,3 @@ test('closing ends the waiting with the fault closed', async (t) => {
   await runner.close();
   t.true(isFault(await waiting, 'closed'));
 });
-
-const directory = mkdtempSync(join(tmpdir(), 'strata-'));
-test.after.always(() => rmSync(directory, { recursive: true, force: true }));
-
-/** What happens to a few keys, with flushes and restarts in between. */
-const happening = fc.oneof(
-  {
-    weight: 12,
-    arbitrary: fc.record({ key: fc.nat(8), what: fc.constantFrom('set' as const, 'gone' as const) }),
-  },
-  { weight: 2, arbitrary: fc.constant('flush' as const) },
-  { weight: 1, arbitrary: fc.constant('restart' as const) },
-);
-
-for (const kind of ['memory', 'level'] as const) {
-  test(`readers of a ${kind} store see a plain map, whatever is flushed and restarted`, async (t) => {
-    let turnNumber = 0;
-    const property = fc.asyncProperty(
-      fc.uniqueArray(anyKey, { minLength: 9, maxLength: 9, size: 'max' }),
-      fc.array(happening, { maxLength: 40, size: 'max' }),
-      async (names, happenings) => {
-        const log = newLog();
-        const path = join(directory, `${kind}-${++turnNumber}`);
-        const store = kind === 'memory' ? createMemoryStore() : await openLevelStore(path);
-        let { runner } = await open({ log, store });
-        const model = new Map<string, string>();
-        for (const [number, what] of happenings.entries()) {
-          if (what === 'flush') void runner.flush();
-          else if (what === 'restart') {
-            await runner.close();
-            runner = (await open({ log, store })).runner;
-          } else {
-            const key = `things/key/${names[what.key]}`;
-            if (what.what === 'set') model.set(key, String(number));
-            else model.delete(key);
-            await runner.whenApplied((await append(log, key, String(number), what.what)).position);
-          }
-          await runner.whenCaughtUp(await log.tail());
-          const rows = await readAll(runner.table('last-values').scan({ gte: '' }), 3);
-          const expected = [...model].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-          t.deepEqual(
-            rows.map(({ key, value }) => [key, Buffer.from(value).toString()]),
-            expected,
-          );
-        }
-        await runner.close();
-        await store.close();
-      },
-    );
-    await fc.assert(property, { numRuns: kind === 'memory' ? 60 : 12 });
-  });
-}

@@ -15,7 +15,7 @@ test('keys are ordered as their UTF-8 bytes are', (t) => {
   );
 });
 
-test('the end of a prefix stands above all that begin with it and below or at all else that is above it', (t) => {
+test('the end of a prefix stands above all that begin with it, and not above what comes next', (t) => {
   fc.assert(
     fc.property(anyKey, anyKey, anyKey, (prefix, rest, other) => {
       const end = endOfPrefix(prefix);
