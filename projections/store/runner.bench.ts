@@ -80,9 +80,16 @@ class SyntheticLog {
   }
 }
 
-const print = (bench: string, figures: object) => console.log(JSON.stringify({ bench, ...figures }));
-const perSecond = (count: number, startMs: number) =>
-  Math.round((count / (systemClock.monotonicMs() - startMs)) * 1_000);
+/** Runs and prints how many a second, and what one cost all cores together. */
+async function measure(bench: string, facts: object, run: () => number | Promise<number>): Promise<void> {
+  const startMs = systemClock.monotonicMs();
+  const startCpu = process.cpuUsage();
+  const count = await run();
+  const cpu = process.cpuUsage(startCpu);
+  const perSecond = Math.round((count / (systemClock.monotonicMs() - startMs)) * 1_000);
+  const cpuMicroseconds = Number(((cpu.user + cpu.system) / count).toFixed(2));
+  console.log(JSON.stringify({ bench, ...facts, perSecond, cpuMicroseconds }));
+}
 
 async function open(directory: string, log: SyntheticLog) {
   const store = await openLevelStore(directory);
@@ -99,21 +106,19 @@ async function open(directory: string, log: SyntheticLog) {
 }
 
 async function replay(directory: string, log: SyntheticLog, names: string): Promise<void> {
-  const startMs = systemClock.monotonicMs();
-  const startCpu = process.cpuUsage();
-  const { runner, close } = await open(directory, log);
   const [events = 0] = await log.tail();
+  await measure('read-model-replay', { names }, async () => {
+    const { runner, close } = await open(directory, log);
+    await runner.whenCaughtUp([events]);
+    await close();
+    return events;
+  });
+  const startMs = systemClock.monotonicMs();
+  const { runner, close } = await open(directory, log);
   await runner.whenCaughtUp([events]);
-  await runner.flush();
-  const cpu = process.cpuUsage(startCpu);
-  const cpuMicroseconds = Number(((cpu.user + cpu.system) / events).toFixed(2));
-  print('read-model-replay', { names, events, perSecond: perSecond(events, startMs), cpuMicroseconds });
+  const ms = Math.round(systemClock.monotonicMs() - startMs);
+  console.log(JSON.stringify({ bench: 'read-model-reopen', events, ms }));
   await close();
-  const reopenMs = systemClock.monotonicMs();
-  const again = await open(directory, log);
-  await again.runner.whenCaughtUp([events]);
-  print('read-model-reopen', { events, ms: Math.round(systemClock.monotonicMs() - reopenMs) });
-  await again.close();
 }
 
 /** Photos under few folders: what is listed folded. */
@@ -121,48 +126,60 @@ const folderKey = (number: number) => `folder-${number % 8}/image-${String(numbe
 /** Names without any order, which is the hardest for a sorted store. */
 const scatteredKey = (number: number) => (Math.imul(number, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0');
 
+const WHOLE_BUCKET = { bucket: 'photos', prefix: '', delimiter: '', after: '', limit: 1_000 };
+
 async function lookUps(directory: string, log: SyntheticLog): Promise<void> {
   const { objectsByKey: query, close } = await open(directory, log);
-  const count = 100_000;
-  for (const [bench, ask] of [
-    ['read-model-get', (key: string) => query.get('photos', key)],
-    ['read-model-revision', (key: string) => query.revision('photos', key)],
-  ] as const) {
-    const startMs = systemClock.monotonicMs();
-    for (let number = 0; number < count; number++) ask(folderKey(Math.imul(number, 7_919) % 1_000_000));
-    print(bench, { rows: 1_000_000, perSecond: perSecond(count, startMs) });
-  }
-  const pages = 2_000;
-  const startMs = systemClock.monotonicMs();
-  for (let page = 0; page < pages; page++) {
-    const request = { bucket: 'photos', prefix: '', delimiter: '/', after: '', limit: 1_000 };
-    const { commonPrefixes } = await query.list(request);
-    if (commonPrefixes.length !== 8) throw new Error(`${commonPrefixes.length} folders`);
-  }
-  print('read-model-folded-list', { keys: 1_000_000, folders: 8, perSecond: perSecond(pages, startMs) });
+  const [rows = 0] = await log.tail();
+  const spread = (number: number) => folderKey((number * 7_919) % rows);
+  const asked = (ask: (key: string) => unknown) => () => {
+    for (let number = 0; number < 50_000; number++) ask(spread(number));
+    return 50_000;
+  };
+  await measure(
+    'read-model-get',
+    { rows },
+    asked((key) => query.get('photos', key)),
+  );
+  await measure(
+    'read-model-revision',
+    { rows },
+    asked((key) => query.revision('photos', key)),
+  );
+  await measure('read-model-folded-list', { rows, folders: 8 }, async () => {
+    for (let page = 0; page < 1_000; page++) {
+      const { commonPrefixes } = await query.list({ ...WHOLE_BUCKET, delimiter: '/' });
+      if (commonPrefixes.length !== 8) throw new Error(`${commonPrefixes.length} folders`);
+    }
+    return 1_000;
+  });
   await close();
 }
 
+/** Pages of a bucket of 10,000 keys, asked for by some clients at once. */
 async function pages(directory: string, putsPerSecond: number): Promise<void> {
   const log = new SyntheticLog(10_000, (number) => objectStream('photos', folderKey(number % 10_000)));
   const { runner, objectsByKey: query, close } = await open(directory, log);
   await runner.whenCaughtUp([10_000]);
   await runner.flush();
   const startMs = systemClock.monotonicMs();
-  let [listed, after, puts] = [0, '', 0];
-  while (systemClock.monotonicMs() - startMs < 2_000) {
-    const page = await query.list({ bucket: 'photos', prefix: '', delimiter: '', after, limit: 1_000 });
-    after = page.truncated ? page.last : '';
-    listed++;
-    const due = Math.floor(((systemClock.monotonicMs() - startMs) / 1_000) * putsPerSecond) - puts;
-    if (due > 0) log.grow(due);
-    puts += due;
-  }
-  print('read-model-list', {
-    keys: 10_000,
-    page: 1_000,
-    putsPerSecond,
-    perSecond: perSecond(listed, startMs),
+  const passedMs = () => systemClock.monotonicMs() - startMs;
+  let puts = 0;
+  const client = async () => {
+    let [listed, after] = [0, ''];
+    while (passedMs() < 2_000) {
+      const page = await query.list({ ...WHOLE_BUCKET, after });
+      after = page.truncated ? page.last : '';
+      listed++;
+      const due = Math.floor((passedMs() / 1_000) * putsPerSecond) - puts;
+      if (due > 0) log.grow(due);
+      puts += Math.max(0, due);
+    }
+    return listed;
+  };
+  await measure('read-model-list', { keys: 10_000, page: 1_000, clients: 4, putsPerSecond }, async () => {
+    const listed = await Promise.all([client(), client(), client(), client()]);
+    return listed.reduce((all, one) => all + one, 0);
   });
   await close();
 }
@@ -172,7 +189,7 @@ try {
   const folders = new SyntheticLog(1_000_000, (number) => objectStream('photos', folderKey(number)));
   await replay(join(root, 'folders'), folders, 'by folder');
   await lookUps(join(root, 'folders'), folders);
-  const scattered = new SyntheticLog(500_000, (number) => objectStream('photos', scatteredKey(number)));
+  const scattered = new SyntheticLog(300_000, (number) => objectStream('photos', scatteredKey(number)));
   await replay(join(root, 'scattered'), scattered, 'scattered');
   await pages(join(root, 'pages'), 0);
   await pages(join(root, 'pages-written'), 5_000);
