@@ -191,8 +191,9 @@ function unlessFull(error: unknown): void {
 async function openParts(options: EmbeddedLogOptions, lock: DirectoryLock): Promise<Parts> {
   const { directory, random, disk = nodeDisk, segmentBytes: bytesMax = limits.logSegmentBytes } = options;
   const segments = await Segments.open({ disk, directory, random, bytesMax });
-  const index = await StreamIndex.open(disk, directory, segments.all.length - 1);
+  let index: StreamIndex | undefined;
   try {
+    index = await StreamIndex.open(disk, directory, segments.all.length - 1);
     const hasher = new StreamHasher(segments.last.header.streamKey);
     const durable: DurableEnd = { offset: 0, timeMs: 0, hash: Buffer.alloc(HASH_BYTES) };
     const { last } = segments;
@@ -202,7 +203,7 @@ async function openParts(options: EmbeddedLogOptions, lock: DirectoryLock): Prom
     await clearFrom(segments.active, last.usedBytes, segments.capacityBytes(last.header.number));
     return { disk, directory, lock, segments, index, hasher, durable };
   } catch (error) {
-    await index.close();
+    await index?.close();
     await segments.close();
     throw error;
   }

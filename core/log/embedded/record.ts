@@ -12,7 +12,8 @@
 
 import { crc32 } from '@node-rs/crc32';
 import { assert } from '#core/kernel/assert.ts';
-import { limits } from '#core/kernel/limits.ts';
+import { ID_BYTES } from '#core/kernel/ids.ts';
+import { KIB, limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import {
   type Actor,
@@ -108,6 +109,26 @@ function assertBytes(what: string, text: string, limit: number): void {
   assert(bytes <= limit, `${what} of ${bytes} bytes, the limit is ${limit}`);
 }
 
+/** Event ids cut from a block of random bytes: no view, no object for each. */
+export class EventIds {
+  readonly #random: Random;
+  readonly #block = Buffer.alloc(4 * KIB);
+  #used = this.#block.length;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  writeNext(target: Buffer, at: number): void {
+    if (this.#used === this.#block.length) {
+      this.#random.fill(this.#block);
+      this.#used = 0;
+    }
+    this.#block.copy(target, at, this.#used, this.#used + ID_BYTES);
+    this.#used += ID_BYTES;
+  }
+}
+
 /** No record of the request is longer than this. */
 export function recordBytesMax(request: AppendRequest, event: NewEvent): number {
   const { actor } = request;
@@ -129,7 +150,7 @@ export function encodeRecord(
   request: AppendRequest,
   event: NewEvent,
   facts: RecordFacts,
-  random: Random,
+  ids: EventIds,
 ): number {
   const { actor } = request;
   writeUint64(buffer, facts.offset, at + 8);
@@ -138,7 +159,7 @@ export function encodeRecord(
   buffer.writeUInt32LE(familyHash(familyOf(request.stream)), at + 28);
   buffer.writeUInt32LE(facts.previousSegment, at + 32);
   buffer.writeUInt32LE(facts.previousPosition, at + 36);
-  random.fill(buffer.subarray(at + 40, at + 56));
+  ids.writeNext(buffer, at + 40);
   let end = at + RECORD_HEADER_BYTES;
   end = encodeText(buffer, at + 56, end, request.stream);
   end = encodeText(buffer, at + 58, end, event.type);

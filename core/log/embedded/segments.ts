@@ -175,10 +175,7 @@ export class Segments {
    * @throws Fault `no-space`; the call may be repeated
    */
   async roll(continuation: Continuation): Promise<void> {
-    this.prepare();
-    const spare = this.#spare as Promise<DiskFile>;
-    this.#spare = undefined;
-    const file = await spare;
+    const file = await this.#takeSpare();
     const before = this.last;
     try {
       await this.#adopt(file, {
@@ -202,6 +199,17 @@ export class Segments {
     if (!spare) return;
     spare.close();
     this.#disk.remove(join(this.#directory, SPARE));
+  }
+
+  async #takeSpare(): Promise<DiskFile> {
+    const prepared = await this.#spare?.catch(() => undefined);
+    this.#spare = undefined;
+    if (prepared) return prepared;
+    // None was prepared, or when it was there was no space; now there may be.
+    this.prepare();
+    const spare = this.#spare as unknown as Promise<DiskFile>;
+    this.#spare = undefined;
+    return spare;
   }
 
   /** Gives a filled file its header and, once that is durable, its name. */

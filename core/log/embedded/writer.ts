@@ -12,7 +12,7 @@ import type { Random } from '#core/kernel/random.ts';
 import type { Appended, AppendRequest, ConflictDetails, Expectation } from '../event-log.ts';
 import { Batch, type PendingAppend } from './batch.ts';
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, sealFrame } from './frame.ts';
-import { assertWithinLimits, encodeRecord, type RecordFacts, recordBytesMax } from './record.ts';
+import { assertWithinLimits, EventIds, encodeRecord, type RecordFacts, recordBytesMax } from './record.ts';
 import type { Segments } from './segments.ts';
 import type { StreamHasher } from './stream-hash.ts';
 import type { StreamIndex } from './stream-index.ts';
@@ -43,6 +43,7 @@ export class LogWriter {
   readonly #pending = new Map<string, PendingAppend>();
   readonly #found: StreamEntry = { revision: 0, segment: 0, position: 0 };
   readonly #facts: RecordFacts;
+  readonly #ids: EventIds;
   /** Batches that wait; the last one gathers. */
   #batches: Batch[] = [new Batch()];
   #free: Batch[] = [];
@@ -60,6 +61,7 @@ export class LogWriter {
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    this.#ids = new EventIds(parts.random);
     this.#nextOffset = parts.durable.offset;
     this.#lastTimeMs = parts.durable.timeMs;
     this.#planSegment = parts.segments.last.header.number;
@@ -202,7 +204,7 @@ export class LogWriter {
       facts.revision++;
       facts.eventsAfter--;
       const at = batch.endBytes;
-      batch.endBytes = encodeRecord(batch.buffer, at, request, event, facts, this.#parts.random);
+      batch.endBytes = encodeRecord(batch.buffer, at, request, event, facts, this.#ids);
       facts.previousSegment = segment;
       facts.previousPosition = base + at;
     }
