@@ -20,8 +20,8 @@ interface Content {
 export class MemoryDisk implements Disk {
   /** How much files may still grow. */
   freeBytes = Number.POSITIVE_INFINITY;
-  /** Makes each sync fail with this error. */
-  syncError: Error | undefined;
+  /** The next syncs fail with these. */
+  readonly syncErrors: Error[] = [];
   readonly #files = new Map<string, Content>();
   /** Per directory what its names meant when it was last synced. */
   readonly #durableNames = new Map<string, ReadonlyMap<string, Content>>();
@@ -148,6 +148,10 @@ class MemoryFile implements DiskFile {
     this.writeSync(bytes, position);
   }
 
+  async writeDirect(): Promise<boolean> {
+    return false;
+  }
+
   async sync(): Promise<void> {
     const content = this.#content;
     const { sizeBytes } = content;
@@ -157,7 +161,8 @@ class MemoryFile implements DiskFile {
       return { sector, write, bytes: Buffer.from(bytes) };
     });
     await turn();
-    if (this.#disk.syncError) throw this.#disk.syncError;
+    const error = this.#disk.syncErrors.shift();
+    if (error) throw error;
     if (content.durable.length < sizeBytes) {
       content.durable = Buffer.concat([content.durable], sizeBytes);
     }

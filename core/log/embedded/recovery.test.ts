@@ -5,7 +5,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { ManualClock } from '#core/kernel/clock.ts';
-import { type Fault, isFault } from '#core/kernel/errors.ts';
+import { Fault, isFault } from '#core/kernel/errors.ts';
 import { KIB } from '#core/kernel/limits.ts';
 import { MemoryDisk } from '#core/kernel/memory-disk.ts';
 import { seededRandom } from '#core/kernel/random.ts';
@@ -85,6 +85,14 @@ test('a tail cut at any byte keeps every event that is whole, and the log goes o
     // A frame may end in zeros itself.
     const left = borders.findLastIndex((border) => zeroed.compare(image, 0, border, 0, border) === 0);
     await assertLogIs(t, disk, texts.slice(0, left), `zeros from ${cut}`);
+    if (
+      disk
+        .bytesOf(FIRST)
+        .subarray(borders[left])
+        .some((byte) => byte !== 0)
+    ) {
+      return t.fail(`cut at ${cut}: bytes are left behind the end`);
+    }
     if (cut % 16 !== 0) continue;
     const log = await openOn(disk);
     t.is((await note(log, 'notes/key/more', 'more')).position.offset, left);
@@ -92,7 +100,7 @@ test('a tail cut at any byte keeps every event that is whole, and the log goes o
     await assertLogIs(t, disk, [...texts.slice(0, left), 'more'], `goes on from ${cut}`);
     await t.notThrowsAsync(verifyLog({ directory: DIRECTORY, disk }));
   }
-  t.pass();
+  return t.pass();
 });
 
 test('a byte that is wrong in the last frame cuts it, and before it is refused with its place', async (t) => {
@@ -274,13 +282,24 @@ test('on a full disk appends are refused, reading goes on, and with space append
   t.is((await verifyLog({ directory: DIRECTORY, disk })).events, written.length + 1);
 });
 
+test('a frame that was refused for want of space is not found later, and the log goes on', async (t) => {
+  const disk = new MemoryDisk();
+  const log = await openOn(disk);
+  await note(log, 'notes/a', 'one');
+  disk.syncErrors.push(new Fault('no-space', 'no space left'));
+  await t.throwsAsync(note(log, 'notes/a', 'two'), { name: 'Fault', code: 'no-space' });
+  t.deepEqual(await textsOn(diskOf(disk.bytesOf(FIRST))), ['one']);
+  t.is((await note(log, 'notes/a', 'three', { expect: 0 })).revision, 1);
+  t.deepEqual(await textsOn(diskOf(disk.bytesOf(FIRST))), ['one', 'three']);
+  await log.close();
+});
+
 test('a sync that fails stops the log, and a restart finds what was acknowledged', async (t) => {
   const disk = new MemoryDisk();
   const log = await openOn(disk);
   await note(log, 'notes/a', 'one');
-  disk.syncError = Object.assign(new Error('EIO'), { code: 'EIO' });
+  disk.syncErrors.push(Object.assign(new Error('EIO'), { code: 'EIO' }));
   await t.throwsAsync(note(log, 'notes/a', 'two'), { name: 'Fault', code: 'closed' });
-  disk.syncError = undefined;
   await t.throwsAsync(note(log, 'notes/a', 'three'), { name: 'Fault', code: 'closed' });
   t.deepEqual(await textsIn(log, 'notes/a'), ['one']);
   await log.close();
