@@ -6,6 +6,7 @@
 import {
   close,
   closeSync,
+  constants,
   fdatasync,
   fstatSync,
   fsync,
@@ -33,6 +34,11 @@ export interface DiskFile {
   writeSync(bytes: Uint8Array, position: number): void;
   /** As {@link writeSync}, without stalling the process. @throws Fault `no-space` */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /**
+   * As {@link write}, past the page cache: `bytes` must not change until it settles, and position and length are
+   * multiples of DIRECT_BLOCK_BYTES. False, with nothing written, where file system or memory do not allow it.
+   */
+  writeDirect(bytes: Uint8Array, position: number): Promise<boolean>;
   /** Resolves when all bytes written so far are durable (fdatasync). @throws Fault `no-space` */
   sync(): Promise<void>;
   close(): void;
@@ -66,6 +72,8 @@ function spaceFault(error: unknown, path: string): unknown {
 class NodeFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
+  /** Opened at the first direct write; undefined once the file system refused it. */
+  #direct: number | 'not-yet' | undefined = 'not-yet';
 
   constructor(path: string, mode: OpenMode) {
     this.path = path;
@@ -121,12 +129,40 @@ class NodeFile implements DiskFile {
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     let done = 0;
-    while (done < bytes.length) done += await this.#writeOnce(bytes, done, position + done);
+    while (done < bytes.length) {
+      done += await this.#writeOnce(this.#descriptor, bytes, done, position + done);
+    }
   }
 
-  #writeOnce(bytes: Uint8Array, from: number, position: number): Promise<number> {
+  async writeDirect(bytes: Uint8Array, position: number): Promise<boolean> {
+    const direct = this.#openDirect();
+    if (direct === undefined) return false;
+    let done: number;
+    try {
+      done = await this.#writeOnce(direct, bytes, 0, position);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EINVAL') return false;
+      throw error;
+    }
+    // A short write is how a disk that fills up begins; the rest need not lie on a border.
+    if (done < bytes.length) await this.write(bytes.subarray(done), position + done);
+    return true;
+  }
+
+  #openDirect(): number | undefined {
+    if (this.#direct !== 'not-yet') return this.#direct;
+    try {
+      this.#direct = openSync(this.path, constants.O_WRONLY | constants.O_DIRECT);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+      this.#direct = undefined;
+    }
+    return this.#direct;
+  }
+
+  #writeOnce(file: number, bytes: Uint8Array, from: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      write(this.#descriptor, bytes, from, bytes.length - from, position, (error, count) =>
+      write(file, bytes, from, bytes.length - from, position, (error, count) =>
         error ? reject(spaceFault(error, this.path)) : resolve(count),
       );
     });
@@ -140,6 +176,7 @@ class NodeFile implements DiskFile {
 
   close(): void {
     closeSync(this.#descriptor);
+    if (typeof this.#direct === 'number') closeSync(this.#direct);
   }
 }
 

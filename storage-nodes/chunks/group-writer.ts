@@ -6,10 +6,23 @@
 // Budget: a small chunk is copied once (into the gather buffer), a large one never; one write a batch of
 // small ones, one fdatasync a batch, and no promise but the caller's own.
 
+import { DIRECT_BLOCK_BYTES } from '#core/kernel/direct-io.ts';
+import type { DiskFile } from '#core/kernel/disk.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
+import { blockChecksums } from './block-checksums.ts';
 import type { Place } from './chunk-index.ts';
-import { encodeHead, headBytes, type NeedleFields, needleBytes } from './needle.ts';
+import { CHUNK_ID_BYTES } from './chunk-store.ts';
+import {
+  encodeHead,
+  FILLER_BYTES_MAX,
+  FILLER_NEEDLE,
+  fillerBytes,
+  fillerDataBytes,
+  headBytes,
+  type NeedleFields,
+  needleBytes,
+} from './needle.ts';
 import type { Segment } from './segment.ts';
 import type { Purpose, SegmentTable } from './segment-table.ts';
 
@@ -38,7 +51,22 @@ const GATHER_BYTES = 1 * MIB;
 const COPIED_BYTES_MAX = 32 * KIB;
 const ALIGNMENT = 8;
 
+const DIRECT_BYTES_MIN = 256 * KIB;
+const ZEROS = Buffer.alloc(FILLER_BYTES_MAX);
+const NO_ID = Buffer.alloc(CHUNK_ID_BYTES);
+
 const bytesOf = (append: Append) => needleBytes(append.data.length, append.ownerBytes);
+
+/** Large data on borders of its own goes past the page cache. */
+const isDirect = ({ data }: Append) =>
+  data.length >= DIRECT_BYTES_MIN && data.length % DIRECT_BLOCK_BYTES === 0;
+
+/** What the append takes at most, wherever it begins. */
+const roomOf = (append: Append) => bytesOf(append) + (isDirect(append) ? FILLER_BYTES_MAX : 0);
+
+/** What the filler before the append takes when it begins at `offset`. */
+const fillerOf = (append: Append, offset: number) =>
+  isDirect(append) ? fillerBytes(offset, headBytes(append.data.length, append.ownerBytes)) : 0;
 
 export class GroupWriter {
   readonly #options: GroupWriterOptions;
@@ -122,7 +150,7 @@ export class GroupWriter {
     const batch = this.#take(segment);
     let bytes: number;
     try {
-      bytes = this.#write(segment, batch);
+      bytes = await this.#write(segment, batch);
       await segments.files.handle(segment.file).sync();
       if (!segments.exists(segment)) throw new Fault('closed', `${segment.file.path} was removed`);
     } catch (error) {
@@ -133,8 +161,9 @@ export class GroupWriter {
       return;
     }
     for (const append of batch) {
-      this.#options.committed(append, segment, segment.endBytes);
-      segment.endBytes += bytesOf(append);
+      const offset = segment.endBytes + fillerOf(append, segment.endBytes);
+      this.#options.committed(append, segment, offset);
+      segment.endBytes = offset + bytesOf(append);
     }
     batchCommitted(segment, bytes);
     for (const append of batch) append.done();
@@ -151,7 +180,7 @@ export class GroupWriter {
       const first = this.#waiting[0];
       if (first === undefined) return undefined;
       const { active } = segments;
-      if (active !== undefined && bytesOf(first) <= active.roomBytes) {
+      if (active !== undefined && roomOf(first) <= active.roomBytes) {
         if (first.purpose === 'upkeep' || !active.reserve || segments.hasReserve()) return active;
         segments.full = true;
       } else {
@@ -184,7 +213,7 @@ export class GroupWriter {
     const putsAllowed = !segment.reserve || this.#options.segments.hasReserve();
     const roomBytes = Math.min(segment.roomBytes, limits.chunkBatchBytes);
     for (const append of this.#waiting) {
-      const needle = bytesOf(append);
+      const needle = roomOf(append);
       if (count > 0 && (bytes + needle > roomBytes || (append.purpose === 'put' && !putsAllowed))) break;
       bytes += needle;
       count += 1;
@@ -198,8 +227,8 @@ export class GroupWriter {
     return this.#waiting.splice(0, count);
   }
 
-  /** Into the page cache; returns the bytes. */
-  #write(segment: Segment, batch: readonly Append[]): number {
+  /** Into the page cache, or past it; returns the bytes. Settles when no buffer of the batch is in use any more. */
+  async #write(segment: Segment, batch: readonly Append[]): Promise<number> {
     const { segments } = this.#options;
     const handle = segments.files.handle(segment.file);
     const gather = this.#gather;
@@ -211,18 +240,21 @@ export class GroupWriter {
       position += used;
       used = 0;
     };
+    const direct: { readonly data: Uint8Array; readonly position: number }[] = [];
     for (const append of batch) {
       const { data } = append;
       const copied = data.length <= COPIED_BYTES_MAX;
       const headAndMore = headBytes(data.length, append.ownerBytes) + ALIGNMENT + (copied ? data.length : 0);
-      if (used + headAndMore > GATHER_BYTES) flush();
+      if (used + headAndMore + FILLER_BYTES_MAX > GATHER_BYTES) flush();
+      used += encodeFiller(gather, used, fillerOf(append, position + used), segment.salt, position + used);
       used += encodeHead(gather, used, append, segment.salt, position + used);
       if (copied) {
         gather.set(data, used);
         used += data.length;
       } else {
         flush();
-        handle.writeSync(data, position);
+        if (isDirect(append)) direct.push({ data, position });
+        else handle.writeSync(data, position);
         position += data.length;
         segments.wroteBulk(data.length);
       }
@@ -231,6 +263,8 @@ export class GroupWriter {
       used += padding;
     }
     flush();
+    // Behind all heads: a write through the page cache would wait for the direct ones, and the process with it.
+    await allSettled(direct.map(({ data, position: at }) => writeDirect(handle, data, at)));
     segments.grown(segment.file, position);
     return position - segment.endBytes;
   }
@@ -259,6 +293,33 @@ export class GroupWriter {
     this.#waiting = [];
     this.#waitingBytes = 0;
     for (const append of all) append.failed(fault);
+  }
+}
+
+/** Returns its length: `bytes`. */
+function encodeFiller(target: Buffer, at: number, bytes: number, salt: Buffer, offset: number): number {
+  if (bytes === 0) return 0;
+  const data = ZEROS.subarray(0, fillerDataBytes(bytes));
+  const fields = { kind: FILLER_NEEDLE, id: NO_ID, data, checksums: blockChecksums(data) };
+  const head = encodeHead(
+    target,
+    at,
+    { ...fields, owner: '', ownerBytes: 0, createdMs: 0, replaces: 0 },
+    salt,
+    offset,
+  );
+  target.fill(0, at + head, at + bytes);
+  return bytes;
+}
+
+async function writeDirect(handle: DiskFile, data: Uint8Array, position: number): Promise<void> {
+  if (!(await handle.writeDirect(data, position))) handle.writeSync(data, position);
+}
+
+/** As Promise.all, but waits for all of them before it rejects. */
+async function allSettled(writes: readonly Promise<void>[]): Promise<void> {
+  for (const { status, ...outcome } of await Promise.allSettled(writes)) {
+    if (status === 'rejected') throw (outcome as PromiseRejectedResult).reason;
   }
 }
 

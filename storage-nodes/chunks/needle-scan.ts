@@ -7,6 +7,7 @@ import {
   blocksMatch,
   checksumsOf,
   decodeHead,
+  FILLER_NEEDLE,
   HEAD_BYTES_MAX,
   headBytes,
   type NeedleHead,
@@ -101,7 +102,7 @@ export class NeedleScan {
       }
       const bytes = needleBytes(head.sizeBytes, head.ownerBytes);
       if (this.#options.withData && at + bytes > window.length && !last) break;
-      found.push(this.#needle(window, at, head, base + at));
+      if (head.kind !== FILLER_NEEDLE) found.push(this.#needle(window, at, head, base + at));
       at += bytes;
       this.endBytes = base + at;
     }

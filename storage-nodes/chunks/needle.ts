@@ -12,6 +12,7 @@
 
 import { crc32 } from '@node-rs/crc32';
 import { assert } from '#core/kernel/assert.ts';
+import { DIRECT_BLOCK_BYTES } from '#core/kernel/direct-io.ts';
 import { KIB, limits } from '#core/kernel/limits.ts';
 import { CHUNK_ID_BYTES } from './chunk-store.ts';
 
@@ -19,6 +20,8 @@ export const SEGMENT_HEADER_BYTES = 4 * KIB;
 export const SALT_BYTES = 8;
 export const CHUNK_NEEDLE = 1;
 export const TOMBSTONE_NEEDLE = 2;
+/** Says nothing; it moves the data of the needle behind it to the border that a direct write wants. */
+export const FILLER_NEEDLE = 3;
 
 const SEGMENT_MAGIC = 0x47455353;
 const NEEDLE_MAGIC = 0x4c444e53;
@@ -33,6 +36,20 @@ export const headBytes = (sizeBytes: number, ownerBytes: number) =>
   FIXED_BYTES + aligned(4 * blockCount(sizeBytes)) + aligned(ownerBytes);
 export const needleBytes = (sizeBytes: number, ownerBytes: number) =>
   headBytes(sizeBytes, ownerBytes) + aligned(sizeBytes);
+
+/**
+ * Bytes of the filler before a needle whose data is to begin on a border: 0 where it does anyway, and otherwise as
+ * many as some needle has.
+ */
+export function fillerBytes(offset: number, head: number): number {
+  const gap = -(offset + head) & (DIRECT_BLOCK_BYTES - 1);
+  const isNeedle = gap === 0 || gap === FIXED_BYTES || gap >= needleBytes(1, 0);
+  return isNeedle ? gap : gap + DIRECT_BLOCK_BYTES;
+}
+
+/** Data that fills a filler of so many bytes. */
+export const fillerDataBytes = (bytes: number) => (bytes === FIXED_BYTES ? 0 : bytes - headBytes(1, 0));
+export const FILLER_BYTES_MAX = DIRECT_BLOCK_BYTES + needleBytes(1, 0);
 
 export const HEAD_BYTES_MAX = headBytes(limits.chunkBytes, limits.chunkOwnerBytes);
 export const NEEDLE_BYTES_MAX = needleBytes(limits.chunkBytes, limits.chunkOwnerBytes);
