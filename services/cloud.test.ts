@@ -148,7 +148,7 @@ test('a bucket with an object stays, an empty one goes, and its name is free aga
   t.like(await cloud.buckets.create(BOB, 'b', 'us-east-1'), { owner: 'bob' });
 });
 
-test('a put that races with the deletion of its bucket lands in the bucket or fails, and is never lost', async (t) => {
+test('a put that races with the deletion of its bucket lands in it or fails; it is never lost', async (t) => {
   for (let round = 0; round < 20; round++) {
     const memory = await withBucket(t);
     const [put, deleted] = await Promise.all([

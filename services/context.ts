@@ -31,14 +31,6 @@ export interface ServiceContext {
   barrier(): Promise<void> | undefined;
 }
 
-/** The barrier of a process that shares its log with other writers. */
-export function tailBarrier(log: EventLog, runner: ProjectionRunner): () => Promise<void> {
-  return async () => {
-    const behind = runner.whenCaughtUp(await log.tail());
-    if (behind) await behind;
-  };
-}
-
 /** After a write: the answer may be given once the read models show it. */
 export async function untilApplied(context: ServiceContext, appended: Appended): Promise<void> {
   const behind = context.runner.whenApplied(appended.position);

@@ -54,7 +54,7 @@ test('a sealed secret opens under its key and context alone', (t) => {
   t.throws(() => unseal(key, sealed, 'K'), { message: /does not open/ });
 });
 
-test('a subject key survives a restart, is readable by its owner alone, and is gone once destroyed', async (t) => {
+test("a subject key survives a restart, is its owner's alone, and is gone once destroyed", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'strata-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const key = await fileSubjectKeys(directory, seededRandom(2)).obtain('ada/../bob');

@@ -1,6 +1,6 @@
-// Owns what writing past the page cache asks for: O_DIRECT wants positions, lengths and memory on the device's
-// block borders (open(2), "O_DIRECT"). Large data that nobody reads soon gains by it: the processor copies nothing,
-// and no page of fresh memory is touched.
+// Owns what writing past the page cache asks for: O_DIRECT wants positions, lengths and memory on the
+// device's block borders (open(2), "O_DIRECT"). Large data that nobody reads soon gains by it: the
+// processor copies nothing, and no page of fresh memory is touched.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 
@@ -12,8 +12,8 @@ const MEMORY_BORDER_BYTES = 512;
 const ALLOCATOR_BORDER_BYTES = 16;
 
 /**
- * Where in `memory` a buffer for direct writes begins: JavaScript does not tell an address, so the kernel is asked
- * which offset it takes. 0 where there is no direct reading at all.
+ * Where in `memory` a buffer for direct writes begins: JavaScript does not tell an address, so the kernel
+ * is asked which offset it takes. 0 where there is no direct reading at all.
  */
 export function directOffsetIn(memory: SharedArrayBuffer): number {
   let file: number;

@@ -35,8 +35,9 @@ export interface DiskFile {
   /** As {@link writeSync}, without stalling the process. @throws Fault `no-space` */
   write(bytes: Uint8Array, position: number): Promise<void>;
   /**
-   * As {@link write}, past the page cache: `bytes` must not change until it settles, and position and length are
-   * multiples of DIRECT_BLOCK_BYTES. False, with nothing written, where file system or memory do not allow it.
+   * As {@link write}, past the page cache: `bytes` must not change until it settles, and position and
+   * length are multiples of DIRECT_BLOCK_BYTES. False, with nothing written, where file system or memory do
+   * not allow it.
    */
   writeDirect(bytes: Uint8Array, position: number): Promise<boolean>;
   /** Resolves when all bytes written so far are durable (fdatasync). @throws Fault `no-space` */

@@ -1,5 +1,5 @@
-// Owns the checks of writing past the page cache: large data lies on the borders that the device wants, small data
-// and tombstones in between, and every way of reading them finds the same.
+// Owns the checks of writing past the page cache: large data lies on the borders that the device wants,
+// small data and tombstones in between, and every way of reading them finds the same.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,7 @@ test('a filler is as long as some needle, and brings the data behind it to a bor
   }
 });
 
-test('large and small chunks side by side are read, found again by a scan, compacted and deleted', async (t) => {
+test('large and small chunks side by side are read, scanned, compacted and deleted', async (t) => {
   const directory = directoryOf(t);
   const chunks = Array.from({ length: 30 }, (_, number) => {
     if (number % 3 === 0) return largeChunk(number);

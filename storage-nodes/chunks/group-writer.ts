@@ -227,7 +227,10 @@ export class GroupWriter {
     return this.#waiting.splice(0, count);
   }
 
-  /** Into the page cache, or past it; returns the bytes. Settles when no buffer of the batch is in use any more. */
+  /**
+   * Into the page cache, or past it; returns the bytes. Settles when no buffer of the batch is in use any
+   * more.
+   */
   async #write(segment: Segment, batch: readonly Append[]): Promise<number> {
     const { segments } = this.#options;
     const handle = segments.files.handle(segment.file);
@@ -263,7 +266,8 @@ export class GroupWriter {
       used += padding;
     }
     flush();
-    // Behind all heads: a write through the page cache would wait for the direct ones, and the process with it.
+    // Behind all heads: a write through the page cache would wait for the direct ones, and the process with
+    // it.
     await allSettled(direct.map(({ data, position: at }) => writeDirect(handle, data, at)));
     segments.grown(segment.file, position);
     return position - segment.endBytes;

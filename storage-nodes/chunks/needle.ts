@@ -3,10 +3,11 @@
 // written: the salt, drawn anew whenever a file is taken into use, and the offset are under the needle's
 // checksum. So the stale bytes of a recycled file are never mistaken for needles.
 //
-// Segment header, one page:  magic · CRC-32 · version · number · salt (8) · predecessor's number · its end,
-// twice Needle, 8-byte aligned:    magic · CRC-32 of the rest of the head · salt (8) · id (20) · kind ·
-// owner's length ·
-//                            data's length · created (float64) · replaces · offset · [CRC-32 per block] · [owner] · [data]
+// Segment header, one page, the same twice:
+//   magic · CRC-32 · version · number · salt (8) · predecessor's number · its end
+// Needle, 8-byte aligned:
+//   magic · CRC-32 of the rest of the head · salt (8) · id (20) · kind · owner's length · data's length ·
+//   created (float64) · replaces · offset · [CRC-32 per block] · [owner] · [data]
 // All numbers are little-endian. `replaces` is the number of the segment with the older needle of the same
 // id, or 0.
 
@@ -38,8 +39,8 @@ export const needleBytes = (sizeBytes: number, ownerBytes: number) =>
   headBytes(sizeBytes, ownerBytes) + aligned(sizeBytes);
 
 /**
- * Bytes of the filler before a needle whose data is to begin on a border: 0 where it does anyway, and otherwise as
- * many as some needle has.
+ * Bytes of the filler before a needle whose data is to begin on a border: 0 where it does anyway, and
+ * otherwise as many as some needle has.
  */
 export function fillerBytes(offset: number, head: number): number {
   const gap = -(offset + head) & (DIRECT_BLOCK_BYTES - 1);
