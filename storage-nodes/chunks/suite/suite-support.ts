@@ -17,11 +17,15 @@ export function idOf(number: number, index = 0): ChunkId {
   return chunkIdOf(blob, index);
 }
 
+// A prime, so that no two blocks of a chunk are alike.
+const PATTERN_BYTES = 251;
+
 /** Bytes that differ from one chunk and from one place to the next. */
 export function bytesOf(number: number, sizeBytes: number): Buffer {
-  const bytes = Buffer.alloc(sizeBytes);
-  for (let at = 0; at < sizeBytes; at++) bytes[at] = (number * 31 + at * 7 + (at >> 8)) & 0xff;
-  return bytes;
+  const pattern = Buffer.alloc(PATTERN_BYTES);
+  for (let at = 0; at < PATTERN_BYTES; at++) pattern[at] = number * 31 + at * 7;
+  pattern.writeUInt32LE(number >>> 0, 1);
+  return Buffer.alloc(sizeBytes, pattern);
 }
 
 export function chunkOf(number: number, sizeBytes: number, owner = `objects/${number}`): Chunk {
