@@ -160,7 +160,7 @@ test('an object uploaded in parts by the storage library comes back whole', asyn
   t.is(md5(await get(name, 'large')), md5(content));
 });
 
-test('a presigned URL puts and gets without other credentials, and only what it was signed for', async (t) => {
+test('a presigned URL puts and gets without other credentials, and only what it is signed for', async (t) => {
   const name = await bucket('presigned');
   const content = contentOf(3, 70_000);
   const params = { Bucket: name, Key: 'a key/with +% odd?' };
