@@ -93,6 +93,7 @@ export const limits = {
 
   // Read models.
   readModelPendingRows: 20_000,
+  readModelDecodedRows: 10_000,
   readModelPendingBytes: 32 * MIB,
   readModelFlushEveryMs: 5_000,
   readModelRetryMs: 1_000,

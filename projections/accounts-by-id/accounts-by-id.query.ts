@@ -1,5 +1,6 @@
 // Owns the questions "whose access key is this?" and "who are the accounts?".
 
+import { DecodedRows } from '../store/decoded-rows.ts';
 import type { RowReader } from '../store/projection.ts';
 import { revisionOf } from '../store/row-value.ts';
 import {
@@ -42,10 +43,11 @@ export interface AccountsById {
 }
 
 export function createAccountsById(rows: RowReader): AccountsById {
-  const accessKey = (accessKeyId: string): StoredAccessKey | undefined => {
+  const accessKeys = new DecodedRows(rows, (accessKeyId) => {
     const value = rows.get(accessKeyRowKey(accessKeyId));
     return value && readAccessKey(accessKeyId, value);
-  };
+  });
+  const accessKey = (accessKeyId: string) => accessKeys.get(accessKeyId);
   const withKeys = (value: Uint8Array): StoredAccount => {
     const { accessKeyIds, ...account } = readAccount(value);
     const accessKeys = accessKeyIds.map(accessKey).filter((key) => key !== undefined);

@@ -2,6 +2,7 @@
 
 import { buckets } from '#core/buckets/buckets.events.ts';
 import type { DataOf } from '#core/kernel/fields.ts';
+import { DecodedRows } from '../store/decoded-rows.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
 import type { RowReader } from '../store/projection.ts';
 import { kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
@@ -26,10 +27,11 @@ export interface BucketsByName {
 }
 
 export function createBucketsByName(rows: RowReader): BucketsByName {
-  const get = (name: string): StoredBucket | undefined => {
+  const buckets = new DecodedRows(rows, (name) => {
     const value = rows.get(bucketRowKey(name));
     return value && storedBucket(name, value);
-  };
+  });
+  const get = (name: string) => buckets.get(name);
   return {
     get,
     revision(name) {

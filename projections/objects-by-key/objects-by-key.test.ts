@@ -238,6 +238,7 @@ test('large folded ranges are jumped over, with rows pending and stored', async 
   const table = models.runner.table('objects-by-key');
   let read = 0;
   const counting = {
+    changes: 0,
     get: (key: string) => table.get(key),
     scan: (range: Parameters<typeof table.scan>[0]) => {
       const cursor = table.scan(range);

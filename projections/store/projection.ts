@@ -14,6 +14,8 @@ export interface Row {
  * bytes.
  */
 export interface RowReader {
+  /** Grows with each change of the table. */
+  readonly changes: number;
   get(key: string): Uint8Array | undefined;
   /** A consistent view, opened at the call; close it. */
   scan(range: RowRange): RowCursor;

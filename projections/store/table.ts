@@ -10,6 +10,7 @@ export class Table implements RowWriter {
   readonly projection: Projection;
   readonly overlay = new Overlay();
   readonly resumeAt: Cursor;
+  changes = 0;
   readonly #store: ReadStore;
   readonly #name: string;
 
@@ -31,10 +32,12 @@ export class Table implements RowWriter {
   }
 
   put(key: string, value: Uint8Array): void {
+    this.changes++;
     this.overlay.set(key, value);
   }
 
   delete(key: string): void {
+    this.changes++;
     this.overlay.set(key, undefined);
   }
 
