@@ -23,7 +23,7 @@ export function banner(facts: BannerFacts): string {
     '',
     '  Try it, in another terminal:',
     '',
-    ...commandsToTry(facts).map((command) => `    ${command}`),
+    ...commandsToTry(facts).map((command) => (command === '' ? '' : `    ${command}`)),
     '',
     '  Ctrl-C finishes what is in flight and stops.',
     '',
@@ -41,8 +41,10 @@ function credentialLines({ credentialsFile, firstCredentials }: BannerFacts): st
 
 /** Two lines that give the keys to the clients, then five commands. */
 function commandsToTry({ s3, region, credentialsFile }: BannerFacts): string[] {
-  const key = (field: string) => `$(node -p 'require("${credentialsFile}").${field}')`;
+  const key = (field: string) =>
+    `$(node -p ${quoted(`require(${JSON.stringify(credentialsFile)}).${field}`)})`;
   const { host } = new URL(s3);
+  const aws = `aws --endpoint-url ${s3} s3`;
   const rclone = `rclone --s3-provider Other --s3-env-auth --s3-endpoint ${s3}`;
   const s3cmd =
     `s3cmd --access_key=$AWS_ACCESS_KEY_ID --secret_key=$AWS_SECRET_ACCESS_KEY ` +
@@ -51,10 +53,15 @@ function commandsToTry({ s3, region, credentialsFile }: BannerFacts): string[] {
     `export AWS_ACCESS_KEY_ID=${key('accessKey')} AWS_DEFAULT_REGION=${region}`,
     `export AWS_SECRET_ACCESS_KEY=${key('secretKey')}`,
     '',
-    `aws --endpoint-url ${s3} s3 mb s3://photos`,
-    `aws --endpoint-url ${s3} s3 cp --recursive docs s3://photos/docs`,
+    `${aws} mb s3://photos`,
+    `echo 'hello, cloud' | ${aws} cp - s3://photos/hello.txt`,
+    `${s3cmd} ls s3://photos`,
     `${rclone} lsl :s3:photos`,
-    `${s3cmd} ls --recursive s3://photos`,
-    `${rclone} cat :s3:photos/docs/ARCHITECTURE.md`,
+    `${rclone} cat :s3:photos/hello.txt`,
   ];
+}
+
+/** As one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }

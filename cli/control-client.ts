@@ -103,7 +103,8 @@ class ControlClient implements Operations {
   #send(method: string, path: string, body?: object): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       withSocketPath(this.#socket, (socketPath) => {
-        const request = httpRequest({ socketPath, method, path }, resolve);
+        // A connection kept for later would not notice that the program has gone.
+        const request = httpRequest({ socketPath, method, path, agent: false }, resolve);
         request.once('error', reject);
         request.end(body && JSON.stringify(body));
       });

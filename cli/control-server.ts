@@ -97,10 +97,19 @@ async function handle(
   for (const { method, path, handler } of ROUTES) {
     const match = path.exec(request.url ?? '/');
     if (!match || method !== request.method) continue;
-    const names = match.slice(1).map((part) => decodeURIComponent(part));
-    return handler({ operations, request, response, names });
+    const names = namesIn(match);
+    if (names) return handler({ operations, request, response, names });
   }
   send(response, 404, { error: 'no such route' });
+}
+
+/** What the groups matched, decoded; undefined where that is no URL encoding. */
+function namesIn(match: RegExpExecArray): string[] | undefined {
+  try {
+    return match.slice(1).map((part) => decodeURIComponent(part));
+  } catch {
+    return undefined;
+  }
 }
 
 async function addUser({ operations, request, response }: Call): Promise<void> {
