@@ -48,7 +48,7 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
       try {
         stores.set(id, await DiskChunkStore.open({ directory: join(directory, node), clock, random }));
       } catch (error) {
-        logger.error({ device: id, node, error }, 'the device cannot be opened and is left out');
+        logger.error({ device: id, node, err: error }, 'the device cannot be opened and is left out');
       }
     }),
   );

@@ -17,6 +17,7 @@ import { type OpenCloud, openCloud } from './compose.ts';
 import { startControlServer } from './control-server.ts';
 import { givenCredentials, obtainCredentials } from './credentials.ts';
 import { cloudHealth, cloudMetrics } from './metrics.ts';
+import { SteadyLog } from './steady-log.ts';
 
 export interface UpOptions {
   readonly data: string;
@@ -39,7 +40,7 @@ export async function up(options: UpOptions): Promise<void> {
     random: systemRandom,
     logger,
     onFault: (error) => {
-      logger.fatal({ error }, 'the cloud cannot go on');
+      logger.fatal({ err: error }, 'the cloud cannot go on');
       stop.now(1);
     },
   });
@@ -66,13 +67,14 @@ async function serve(
   );
   const { registry, access } = cloudMetrics(open);
   const watch = new BodyWatch(systemClock);
+  const failures = new SteadyLog(logger, systemClock);
   const gateway = createS3Gateway({
     cloud: open.cloud,
     clock: systemClock,
     random: systemRandom,
     region,
     watch,
-    logger,
+    logger: failures,
     ...(options.s3Domain !== undefined && { domain: options.s3Domain }),
   });
   const server = createHttpServer({
@@ -82,7 +84,7 @@ async function serve(
     clock: systemClock,
     random: systemRandom,
     access,
-    log: (error, requestId) => logger.error({ error, requestId }, 'request failed'),
+    log: (error, requestId) => failures.error({ err: error, requestId }, 'request failed'),
   });
   const closers: (() => Promise<void> | void)[] = [() => watch.stop()];
   try {

@@ -119,6 +119,10 @@ export const limits = {
   compactIntervalMs: 60 * 1_000,
   compactSegmentsPerPass: 4,
 
+  // The log of failures.
+  failureLogIntervalMs: 10_000,
+  failureLogKinds: 1_000,
+
   // HTTP.
   httpHeaderBytes: 64 * KIB,
   httpHeadersTimeoutMs: 60_000,

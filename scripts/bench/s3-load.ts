@@ -26,6 +26,7 @@ const [size, clients, keys] = [Number(values.size), Number(values.clients), Numb
 
 /** Contents are windows of one pool of noise, so that each key differs and none is kept. */
 const SPAN = 1 << 20;
+const WARM_UP_BYTES = 512 << 20;
 const noise = Buffer.allocUnsafe(size + SPAN);
 let state = 0x9e3779b9;
 for (let at = 0; at + 4 <= noise.length; at += 4) {
@@ -117,7 +118,8 @@ if (!operation) throw new Error(`unknown operation ${values.operation}`);
 let offset = 0;
 if (values.operation === 'put') {
   // Warm-up: connections, compiled code and recycled files, as a running server has them.
-  await drive(clients, () => (offset < clients * 4 ? offset++ : -1), put);
+  const warmUp = Math.max(clients, Math.min(clients * 4, Math.ceil(WARM_UP_BYTES / size)));
+  await drive(clients, () => (offset < warmUp ? offset++ : -1), put);
 }
 measuring = true;
 const startedMs = performance.now();
