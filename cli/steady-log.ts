@@ -25,7 +25,7 @@ export class SteadyLog implements FailureLog {
   }
 
   /** @param fields its `err`, where there is one, tells the kind by code and name. */
-  error(fields: { readonly err?: unknown }, message: string): void {
+  error(fields: { readonly err?: unknown; readonly [name: string]: unknown }, message: string): void {
     const { code = '', name = '' } = (fields.err ?? {}) as { code?: unknown; name?: unknown };
     const key = `${message} ${String(name)} ${String(code)}`;
     const nowMs = this.#clock.monotonicMs();
