@@ -10,6 +10,7 @@ import { runCommand } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { BucketRejection, Buckets, Caller } from './cloud.ts';
 import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { endUpload } from './end-upload.ts';
 
 type BucketAccess = StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>;
 
@@ -47,6 +48,7 @@ export function createBuckets(context: ServiceContext): Buckets & BucketAccessCh
   const settle = async (caller: Caller, name: string): Promise<void> => {
     if (context.buckets.get(name)?.status !== 'closing') return;
     const empty = await context.objects.isEmpty(name);
+    if (empty) await abortUploads(context, caller, name);
     await run(caller, name, { type: empty ? 'DeleteBucket' : 'ReopenBucket' });
   };
 
@@ -98,4 +100,14 @@ export function createBuckets(context: ServiceContext): Buckets & BucketAccessCh
       return context.buckets.get(name) ? { rejected: 'bucket-not-empty' } : undefined;
     },
   };
+}
+
+/** A bucket takes the uploads under way with it: none may come to light in a later bucket of the same name. */
+async function abortUploads(context: ServiceContext, caller: Caller, bucket: string): Promise<void> {
+  const everything = { bucket, prefix: '', delimiter: '', keyMarker: '', uploadIdMarker: '', limit: 1_000 };
+  for (;;) {
+    const { uploads } = await context.uploads.list(everything);
+    if (uploads.length === 0) return;
+    for (const upload of uploads) await endUpload(context, caller, upload, { type: 'AbortUpload' });
+  }
 }

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { limits } from '#core/kernel/limits.ts';
+import { uploadStream } from '#core/objects/uploads.events.ts';
 import { type MemoryCloud, openMemoryCloud } from '#tests/support/memory-cloud.ts';
 import { ScriptedSource } from '#tests/support/scripted-source.ts';
 import type { Caller, ContentDraft, PutObjectRequest, WriteCondition } from './cloud.ts';
@@ -241,6 +242,27 @@ test('an aborted upload takes no more parts, and theirs do not stay', async (t) 
   });
   await memory.close();
   t.is(memory.chunks.chunks.size, 0);
+});
+
+test('a completed upload is closed on the log too', async (t) => {
+  const memory = await withBucket(t);
+  const { completing, upload } = await uploadOf(memory, ['one']);
+  await memory.cloud.uploads.complete(ADA, completing);
+  const types: string[] = [];
+  for await (const event of memory.log.read(uploadStream('b', upload.uploadId))) types.push(event.type);
+  t.deepEqual(types, ['UploadStarted', 'UploadCompleted']);
+});
+
+test('a bucket takes its uploads with it, and a later one of its name knows nothing of them', async (t) => {
+  const memory = await withBucket(t);
+  const { upload } = await uploadOf(memory, ['one']);
+  t.is(await memory.cloud.buckets.delete(ADA, 'b'), undefined);
+  await memory.cloud.buckets.create(BOB, 'b', 'us-east-1');
+  const listing = { bucket: 'b', prefix: '', delimiter: '', keyMarker: '', uploadIdMarker: '', limit: 10 };
+  t.like(await memory.cloud.uploads.list(BOB, listing), { uploads: [] });
+  t.deepEqual<unknown, unknown>(await memory.cloud.uploads.get(BOB, 'b', 'm', upload.uploadId), {
+    rejected: 'no-such-upload',
+  });
 });
 
 test('accounts have keys that open until they are revoked, and one administrator stays', async (t) => {

@@ -9,12 +9,7 @@ import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Segment } from '#core/objects/objects.events.ts';
 import { objectStream } from '#core/objects/objects.events.ts';
-import {
-  partDecider,
-  type UploadCommand,
-  type UploadState,
-  uploadDecider,
-} from '#core/objects/uploads.decider.ts';
+import { partDecider, type UploadState, uploadDecider } from '#core/objects/uploads.decider.ts';
 import {
   parts as partLifecycle,
   partStream,
@@ -33,6 +28,7 @@ import type {
   Uploads,
 } from './cloud.ts';
 import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { endUpload } from './end-upload.ts';
 import { describeOrDiscard, nameOrDiscard, type ObjectWriter, refusalBeforeBody } from './objects.service.ts';
 
 export function createUploads(
@@ -49,27 +45,6 @@ export function createUploads(
     const found = buckets.find(caller, bucket);
     if (isRejected(found)) return found;
     return context.uploads.get(bucket, uploadId) ?? { rejected: 'no-such-upload' };
-  };
-
-  /**
-   * Ends an upload that is at the revision that the caller saw; an upload that has moved on is left as it is.
-   */
-  const end = async (caller: Caller, upload: StoredUpload, command: UploadCommand) => {
-    const outcome = await runCommand(context.log, {
-      decider: uploadDecider,
-      lifecycle: uploadLifecycle,
-      stream: uploadStream(upload.bucket, upload.uploadId),
-      command,
-      actor: actorOf(caller),
-      view: () => {
-        const found = find(caller, upload.bucket, upload.uploadId);
-        if (isRejected(found)) return found;
-        return { state: { status: 'active' as const }, expect: upload.revision };
-      },
-      refresh: () => untilCaughtUp(context),
-    });
-    if (outcome && !('rejected' in outcome)) await untilApplied(context, outcome);
-    return outcome;
   };
 
   return {
@@ -155,13 +130,13 @@ export function createUploads(
         },
       );
       if (isRejected(stored)) return stored;
-      await end(caller, upload, { type: 'CompleteUpload' });
+      await endUpload(context, caller, upload, { type: 'CompleteUpload' });
       return { ...stored, uploadId };
     },
 
     async abort(caller, upload) {
-      const outcome = await end(caller, upload, { type: 'AbortUpload' });
-      return isRejected(outcome) ? outcome : undefined;
+      const found = find(caller, upload.bucket, upload.uploadId);
+      return isRejected(found) ? found : endUpload(context, caller, upload, { type: 'AbortUpload' });
     },
   };
 }

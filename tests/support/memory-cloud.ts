@@ -5,6 +5,7 @@ import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import { SUBJECT_KEY_BYTES } from '#core/identity/subject-keys.ts';
 import { type ManualClock, systemClock } from '#core/kernel/clock.ts';
 import { seededRandom } from '#core/kernel/random.ts';
+import type { EventLog } from '#core/log/event-log.ts';
 import { type AccountService, createAccounts } from '#services/accounts.service.ts';
 import { createBuckets } from '#services/buckets.service.ts';
 import type { Cloud } from '#services/cloud.ts';
@@ -22,6 +23,7 @@ export interface MemoryCloud {
   readonly accounts: AccountService;
   /** Dates whatever is stored. It stands still unless it is told to go on. */
   readonly clock: ManualClock;
+  readonly log: EventLog;
   readonly chunks: MemoryChunkClient;
   close(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export async function openMemoryCloud(): Promise<MemoryCloud> {
     cloud: { buckets, objects, uploads: createUploads(context, buckets, objects), accounts },
     accounts,
     clock,
+    log,
     chunks,
     close: async () => {
       await blobs.close();
