@@ -137,7 +137,8 @@ function startDaemons(parts: {
   collector: Collector;
 }): Daemon[] {
   const { clock, logger, nodes, collector } = parts;
-  const onFailure = (name: string, error: unknown) => logger.error({ daemon: name, err: error }, 'pass failed');
+  const onFailure = (name: string, error: unknown) =>
+    logger.error({ daemon: name, err: error }, 'pass failed');
   const daemon = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>) =>
     startDaemon({
       name,

@@ -1,5 +1,5 @@
-// Owns the pace of the log of failures: of each kind one entry in a while, which says how many it stands for. A
-// device that is full fails thousands of requests a second, and a log of them all would fill what is left.
+// Owns the pace of the log of failures: of each kind one entry in a while, which says how many it stands for.
+// A device that is full fails thousands of requests a second, and a log of them all would fill what is left.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';

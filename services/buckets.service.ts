@@ -102,7 +102,9 @@ export function createBuckets(context: ServiceContext): Buckets & BucketAccessCh
   };
 }
 
-/** A bucket takes the uploads under way with it: none may come to light in a later bucket of the same name. */
+/**
+ * A bucket takes the uploads under way with it: none may come to light in a later bucket of the same name.
+ */
 async function abortUploads(context: ServiceContext, caller: Caller, bucket: string): Promise<void> {
   const everything = { bucket, prefix: '', delimiter: '', keyMarker: '', uploadIdMarker: '', limit: 1_000 };
   for (;;) {

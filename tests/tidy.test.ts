@@ -213,7 +213,7 @@ function syntax(file: SourceFile): string[] {
     if (node.type === 'TSModuleDeclaration') complain(node, 'namespace: a file is the module');
     if (node.type === 'ExportDefaultDeclaration' && !configuration)
       complain(node, 'default export: export it by name');
-    if (node.type === 'Identifier' && isChosenName(parent, field)) {
+    if (node.type === 'Identifier' && isChosenName(node, parent, field)) {
       const wanted = Object.hasOwn(ABBREVIATIONS, nameOf(node)) ? ABBREVIATIONS[nameOf(node)] : undefined;
       if (wanted) complain(node, `${nameOf(node)}: write ${wanted}`);
     }
@@ -226,8 +226,10 @@ function syntax(file: SourceFile): string[] {
 }
 
 /** Whether an identifier in this place is a name that we chose. */
-function isChosenName(parent: SyntaxNode | undefined, field: string): boolean {
+function isChosenName(node: SyntaxNode, parent: SyntaxNode | undefined, field: string): boolean {
   if (!parent) return false;
+  // The logger's own word for what went wrong.
+  if (parent.type === 'TSPropertySignature' && nameOf(node) === 'err') return false;
   if (parent.type === 'MemberExpression') return false;
   if (parent.type === 'Property') return field === 'value' || parent.shorthand === true;
   return true;

@@ -1,5 +1,5 @@
-// Owns the decoded values of a table whose rows are read at each request and change seldom. Guarantee: a value is
-// never older than its row, because any change of the table empties it all.
+// Owns the decoded values of a table whose rows are read at each request and change seldom. Guarantee: a
+// value is never older than its row, because any change of the table empties it all.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { RowReader } from './projection.ts';

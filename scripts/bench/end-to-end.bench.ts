@@ -1,6 +1,6 @@
-// Owns the measure that users feel: the built program in one process, the load generator in another, on the same
-// cores. Each line of the load generator is passed on with the processor time that the server spent on one operation
-// and with its memory. The same loads as the peers are measured with; see docs/PERFORMANCE.md.
+// Owns the measure that users feel: the built program in one process, the load generator in another, on the
+// same cores. Each line of the load generator is passed on with the processor time that the server spent on
+// one operation and with its memory. The same loads as the peers are measured with; see docs/PERFORMANCE.md.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
