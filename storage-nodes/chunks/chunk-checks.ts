@@ -5,8 +5,13 @@ import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { CHUNK_ID_BYTES, type Chunk, type ChunkId } from './chunk-store.ts';
 
+// Put together once: these checks are on the way of every small chunk.
+const ID_LENGTH = `a chunk id has ${CHUNK_ID_BYTES} bytes`;
+const DATA_LENGTH = `a chunk has at most ${limits.chunkBytes} bytes`;
+const OWNER_LENGTH = `an owner has at most ${limits.chunkOwnerBytes} bytes`;
+
 export function checkId(id: ChunkId): void {
-  assert(id.length === CHUNK_ID_BYTES, `a chunk id has ${CHUNK_ID_BYTES} bytes`);
+  assert(id.length === CHUNK_ID_BYTES, ID_LENGTH);
 }
 
 export function checkRange(offset: number, length: number): void {
@@ -17,8 +22,8 @@ export function checkRange(offset: number, length: number): void {
 /** @param ownerBytes length of the owner in UTF-8. */
 export function checkChunk(chunk: Chunk, ownerBytes: number): void {
   checkId(chunk.id);
-  assert(chunk.data.length <= limits.chunkBytes, `a chunk has at most ${limits.chunkBytes} bytes`);
+  assert(chunk.data.length <= limits.chunkBytes, DATA_LENGTH);
   const blocks = Math.ceil(chunk.data.length / limits.blockBytes);
   assert(chunk.checksums.length === blocks, 'a chunk has one checksum for each of its blocks');
-  assert(ownerBytes <= limits.chunkOwnerBytes, `an owner has at most ${limits.chunkOwnerBytes} bytes`);
+  assert(ownerBytes <= limits.chunkOwnerBytes, OWNER_LENGTH);
 }

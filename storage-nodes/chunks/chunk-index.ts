@@ -10,7 +10,13 @@ import { assert } from '#core/kernel/assert.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { CHUNK_ID_BYTES, type ChunkInfo } from './chunk-store.ts';
-import { type Checkpoint, type DurableIndex, IndexBatch, type IndexEntry } from './durable-index.ts';
+import {
+  type Checkpoint,
+  type DurableIndex,
+  ENTRY_KEY_ID_AT,
+  entryKey,
+  IndexBatch,
+} from './durable-index.ts';
 import { DELETED, HotIndex, isQuarantined, packedSize, QUARANTINED } from './hot-index.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentTable } from './segment-table.ts';
@@ -22,13 +28,34 @@ export interface Place {
   readonly packed: number;
 }
 
+/** What the index keeps of a needle. */
+export interface IndexedNeedle {
+  readonly id: Uint8Array;
+  readonly key: string;
+  readonly createdMs: number;
+  readonly owner: string;
+}
+
+/** The id as a Latin-1 string: a key of maps. */
+export const keyOf = (id: Uint8Array): string =>
+  Buffer.from(id.buffer, id.byteOffset, CHUNK_ID_BYTES).toString('latin1');
+
 /** The store surely has no such chunk. */
 export const ABSENT = Symbol('absent');
 
 interface Change {
-  readonly id: Buffer;
+  /** The id as a Latin-1 string: many changes wait, and a string is the smallest copy of an id. */
+  readonly key: string;
   readonly createdMs: number;
   readonly owner: string;
+}
+
+/** The state of an entry in a batch on its way. */
+interface SentEntry {
+  readonly key: Buffer;
+  readonly segment: number;
+  readonly offset: number;
+  readonly packed: number;
 }
 
 const FLUSH_CHANGES = 2_048;
@@ -94,6 +121,12 @@ export class ChunkIndex {
     return { segment, offset: this.#hot.offsetAt(slot), packed: this.#hot.packedAt(slot) };
   }
 
+  /** False only when the chunk is surely not there, and so never will be again: a place is used once. */
+  mayBeAt(id: Uint8Array, segment: Segment, offset: number): boolean {
+    const place = this.peek(id);
+    return place === undefined || (place !== ABSENT && place.segment === segment && place.offset === offset);
+  }
+
   async look(id: Uint8Array): Promise<Place | undefined> {
     for (;;) {
       const known = this.peek(id);
@@ -112,34 +145,30 @@ export class ChunkIndex {
   }
 
   /** A needle was made durable; it takes the place of `previous`. */
-  put(
-    needle: { id: Buffer; createdMs: number; owner: string },
-    place: Place,
-    previous: Place | undefined,
-  ): void {
+  put(needle: IndexedNeedle, place: Place, previous: Place | undefined): void {
     if (previous !== undefined) this.#leave(previous);
     const { segment, offset, packed } = place;
     this.#hot.change(needle.id, segment.number, offset, packed);
     segment.addLive(packed);
     this.chunks += 1;
     this.liveBytes += packedSize(packed);
-    this.#changed(segment, { id: needle.id, createdMs: needle.createdMs, owner: needle.owner });
+    this.#changed(segment, { key: needle.key, createdMs: needle.createdMs, owner: needle.owner });
   }
 
   /** The chunk is gone from the index: by a tombstone in `segment`, or with its segment. */
-  remove(id: Buffer, segment: Segment, previous: Place): void {
+  remove(id: Uint8Array, segment: Segment, previous: Place): void {
     this.#leave(previous);
     this.#hot.change(id, DELETED, 0, 0);
-    this.#changed(segment, { id, createdMs: 0, owner: NO_OWNER });
+    this.#changed(segment, { key: keyOf(id), createdMs: 0, owner: NO_OWNER });
   }
 
-  quarantine(id: Buffer, place: Place): void {
+  quarantine(id: Uint8Array, place: Place): void {
     assert(!isQuarantined(place.packed), 'a chunk is quarantined once');
     this.#leave(place);
     this.#hot.change(id, place.segment.number, place.offset, place.packed | QUARANTINED);
     place.segment.quarantined += 1;
     this.quarantined += 1;
-    this.#changed(place.segment, { id, createdMs: 0, owner: NO_OWNER });
+    this.#changed(place.segment, { key: keyOf(id), createdMs: 0, owner: NO_OWNER });
   }
 
   /** A segment was freed or lost its file. */
@@ -274,23 +303,25 @@ export class ChunkIndex {
     }
     this.#stored = this.#tried;
     this.#flushes += 1;
-    for (const { id, segment, offset, packed } of entries) this.#hot.settle(id, segment, offset, packed);
+    for (const { key, segment, offset, packed } of entries) {
+      const slot = this.#hot.find(key, ENTRY_KEY_ID_AT);
+      if (slot >= 0) this.#hot.settle(slot, segment, offset, packed);
+    }
   }
 
-  /**
-   * What the hot index says of each changed id now; dirty entries are never evicted, so it knows them all.
-   */
-  #entriesOf(changes: readonly Change[], batch: IndexBatch): IndexEntry[] {
-    const entries: IndexEntry[] = [];
-    for (const { id, createdMs, owner } of changes) {
-      const slot = this.#hot.find(id);
+  /** What the hot index says of each changed id now: dirty entries are never evicted, so it knows them. */
+  #entriesOf(changes: readonly Change[], batch: IndexBatch): SentEntry[] {
+    const entries: SentEntry[] = [];
+    for (const change of changes) {
+      const key = entryKey(change.key);
+      const slot = this.#hot.find(key, ENTRY_KEY_ID_AT);
       if (slot < 0) continue;
       const segment = this.#hot.segmentAt(slot);
       const offset = this.#hot.offsetAt(slot);
-      const entry = { id, segment, offset, packed: this.#hot.packedAt(slot), createdMs, owner };
-      entries.push(entry);
-      if (segment === DELETED) batch.remove(id);
-      else batch.put(entry);
+      const packed = this.#hot.packedAt(slot);
+      entries.push({ key, segment, offset, packed });
+      if (segment === DELETED) batch.remove(key);
+      else batch.put(key, { segment, offset, packed, createdMs: change.createdMs, owner: change.owner });
     }
     return entries;
   }

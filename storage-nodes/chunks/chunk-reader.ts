@@ -12,7 +12,7 @@ import { blocksMatch, decodeHead, headBytes, headIsOf, ownerOf } from './needle.
 import type { OpenFiles } from './segment.ts';
 
 /** What was read is not what was written. */
-export class Damage extends Error {
+class Damage extends Error {
   override readonly name = 'Damage';
 }
 
@@ -58,15 +58,15 @@ export class ChunkReader {
         ? Buffer.allocUnsafe(wanted)
         : Buffer.from(target.buffer, target.byteOffset, wanted);
     const file = this.#files.handle(place.segment.file);
-    const check = () => {
-      verify(buffer, id, place, head, firstBlock);
-      return buffer.subarray(head + from - blocksFrom, head + to - blocksFrom);
-    };
     if (blocksBytes > SYNC_BYTES_MAX || patient) {
-      return this.#readOnPool(file, buffer, place, head, blocksFrom).then(check);
+      return this.#readOnPool(file, buffer, place, head, blocksFrom).then(() => {
+        verify(buffer, id, place, head, firstBlock);
+        return buffer.subarray(head + from - blocksFrom, head + to - blocksFrom);
+      });
     }
     readParts(file, buffer, place.offset, head, blocksFrom);
-    return check();
+    verify(buffer, id, place, head, firstBlock);
+    return buffer.subarray(head + from - blocksFrom, head + to - blocksFrom);
   }
 
   /** @throws Damage, or what the system says */

@@ -119,8 +119,8 @@ export class Compactor {
   }
 
   async #rescue(needle: ScannedNeedle, segment: Segment, blocking: Set<Segment>): Promise<void> {
-    const { segments, move, bury } = this.#options;
-    await move(needle, segment);
+    const { segments, index, move, bury } = this.#options;
+    if (index.mayBeAt(needle.id, segment, needle.offset)) await move(needle, segment);
     const older = needle.replaces === 0 ? undefined : segments.get(needle.replaces);
     // What it took the place of in its own segment goes with it.
     if (older === undefined || older === segment) return;

@@ -1,5 +1,5 @@
-// Owns the long proofs of the disk store: a real file system that fills up, many more crashes, every byte of the tail.
-// Mounting the file system needs root; without it the test fails rather than proving nothing.
+// Owns the long proofs of the disk store: a real file system that fills up, many more crashes, every byte of
+// the tail. Mounting the file system needs root; without it the test fails rather than proving nothing.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -8,15 +8,14 @@
 // in batches) A GET on its way:  read -> chunk-index (hot entry, else durable index) -> chunk-reader (one
 // pread, blocks verified)
 
-import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
+import { Append } from './append.ts';
 import { checkChunk, checkId, checkRange } from './chunk-checks.ts';
 import { type ChunkDisk, nodeChunkDisk } from './chunk-disk.ts';
-import { ABSENT, type ChunkIndex, type Place } from './chunk-index.ts';
-import { ChunkReader } from './chunk-reader.ts';
+import { ABSENT, keyOf, type Place } from './chunk-index.ts';
 import {
   type AuditReport,
   CHUNK_ID_BYTES,
@@ -27,13 +26,11 @@ import {
   type ChunkStoreStatus,
 } from './chunk-store.ts';
 import { Compactor } from './compaction.ts';
-import { type Append, GroupWriter } from './group-writer.ts';
-import { isQuarantined, pack, packedSize } from './hot-index.ts';
-import { CHUNK_NEEDLE, needleBytes, TOMBSTONE_NEEDLE } from './needle.ts';
+import { isQuarantined, packedSize } from './hot-index.ts';
+import { CHUNK_NEEDLE, TOMBSTONE_NEEDLE } from './needle.ts';
 import type { ScannedNeedle } from './needle-scan.ts';
-import { recover } from './recovery.ts';
 import type { Segment } from './segment.ts';
-import type { Purpose, SegmentTable } from './segment-table.ts';
+import { abandonServing, type Serving, startServing, stopServing } from './serving.ts';
 
 export interface DiskChunkStoreOptions {
   readonly directory: string;
@@ -48,27 +45,11 @@ export interface DiskChunkStoreOptions {
   readonly disk?: ChunkDisk;
 }
 
-/** What serves the directory as it is now; replaced as a whole when the directory turns out to be another. */
-interface Serving {
-  readonly segments: SegmentTable;
-  readonly index: ChunkIndex;
-  readonly writer: GroupWriter;
-  readonly reader: ChunkReader;
-  readonly loading: Promise<void>;
-  readonly stop: AbortController;
-}
-
-type Payload = Omit<Append, 'replaces' | 'purpose' | 'previous' | 'done' | 'failed'>;
-
 const DONE = Promise.resolve();
 const RETRY_MS = 1_000;
 const UNREPORTED_MAX = 1_024;
-const NO_PAYLOAD = {
-  data: new Uint8Array(0),
-  checksums: new Uint32Array(0),
-  owner: '',
-  ownerBytes: 0,
-} as const;
+const NO_DATA = new Uint8Array(0);
+const NO_CHECKSUMS = new Uint32Array(0);
 
 export class DiskChunkStore implements ChunkStore {
   readonly #options: DiskChunkStoreOptions;
@@ -106,21 +87,16 @@ export class DiskChunkStore implements ChunkStore {
     checkChunk(chunk, ownerBytes);
     const serving = this.#serving;
     if (serving === undefined || this.#closed) return this.#whenServing().then(() => this.put(chunk));
-    const id = Buffer.from(chunk.id);
-    const key = id.toString('latin1');
-    const { data, checksums, owner } = chunk;
-    const createdMs = this.#options.clock.nowMs();
-    const needle = { kind: CHUNK_NEEDLE, id, data, checksums, owner, ownerBytes, createdMs };
+    const key = keyOf(chunk.id);
     if (!this.#inFlight.has(key)) {
-      const place = serving.index.peek(id);
-      if (place === ABSENT) return this.#putNew(serving, key, needle);
+      const place = serving.index.peek(chunk.id);
+      if (place === ABSENT) return this.#appendAlone(serving, this.#chunkAppend(chunk, key, ownerBytes));
       if (place !== undefined && !isQuarantined(place.packed)) return DONE;
     }
-    return this.#alone(key, async (now) => {
-      const place = await now.index.look(id);
-      if (place === undefined || isQuarantined(place.packed)) {
-        await this.#append(now, 'put', needle, place);
-      }
+    return this.#alone(key, async ({ index, writer }) => {
+      const place = await index.look(chunk.id);
+      if (place !== undefined && !isQuarantined(place.packed)) return;
+      await writer.append(this.#chunkAppend(chunk, key, ownerBytes, place));
     });
   }
 
@@ -158,13 +134,19 @@ export class DiskChunkStore implements ChunkStore {
     }
   }
 
-  async delete(id: ChunkId): Promise<void> {
+  delete(id: ChunkId): Promise<void> {
     checkId(id);
-    const copy = Buffer.from(id);
-    await this.#alone(copy.toString('latin1'), async (serving) => {
-      const place = await serving.index.look(copy);
-      if (place === undefined) return;
-      await this.#append(serving, 'upkeep', this.#tombstone(copy), place);
+    const serving = this.#serving;
+    if (serving === undefined || this.#closed) return this.#whenServing().then(() => this.delete(id));
+    const key = keyOf(id);
+    if (!this.#inFlight.has(key)) {
+      const place = serving.index.peek(id);
+      if (place === ABSENT) return DONE;
+      if (place !== undefined) return this.#appendAlone(serving, this.#tombstone(id, key, place));
+    }
+    return this.#alone(key, async ({ index, writer }) => {
+      const place = await index.look(id);
+      if (place !== undefined) await writer.append(this.#tombstone(id, key, place));
     });
   }
 
@@ -237,51 +219,46 @@ export class DiskChunkStore implements ChunkStore {
     if (serving === undefined) return;
     await serving.writer.close();
     await this.#upkeep;
-    serving.stop.abort();
-    await serving.loading;
-    try {
-      await serving.index.close();
-    } finally {
-      await serving.segments.close();
-    }
+    await stopServing(serving);
   }
 
-  /** The way of nearly every put: {@link #alone} without its promises. */
-  #putNew(serving: Serving, key: string, needle: Payload): Promise<void> {
-    const refusal = serving.writer.refusal;
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const free = () => this.#inFlight.delete(key);
-    const written = this.#append(serving, 'put', needle, undefined, 0, free);
-    this.#inFlight.set(key, written);
-    return written;
-  }
-
-  /** @param free called before it resolves or rejects. */
-  #append(
-    serving: Serving,
-    purpose: Purpose,
-    needle: Payload,
-    previous: Place | undefined,
-    replaces = previous?.segment.number ?? 0,
-    free?: () => void,
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const { kind, id, data, checksums, owner, ownerBytes, createdMs } = needle;
-      const done = () => {
-        free?.();
-        resolve();
-      };
-      const failed = (fault: unknown) => {
-        free?.();
-        reject(fault);
-      };
-      const fields = { kind, id, data, checksums, owner, ownerBytes, createdMs, replaces };
-      serving.writer.append({ ...fields, purpose, previous, done, failed });
+  #chunkAppend(chunk: Chunk, key: string, ownerBytes: number, previous?: Place): Append {
+    return new Append({
+      purpose: 'put',
+      kind: CHUNK_NEEDLE,
+      id: chunk.id,
+      key,
+      data: chunk.data,
+      checksums: chunk.checksums,
+      owner: chunk.owner,
+      ownerBytes,
+      createdMs: this.#options.clock.nowMs(),
+      replaces: previous === undefined ? 0 : previous.segment.number,
+      previous,
     });
   }
 
-  #tombstone(id: Buffer): Payload {
-    return { ...NO_PAYLOAD, kind: TOMBSTONE_NEEDLE, id, createdMs: this.#options.clock.nowMs() };
+  #tombstone(id: Uint8Array, key: string, previous: Place | undefined, replaces?: number): Append {
+    return new Append({
+      purpose: 'upkeep',
+      kind: TOMBSTONE_NEEDLE,
+      id,
+      key,
+      data: NO_DATA,
+      checksums: NO_CHECKSUMS,
+      owner: '',
+      ownerBytes: 0,
+      createdMs: this.#options.clock.nowMs(),
+      replaces: replaces ?? previous?.segment.number ?? 0,
+      previous,
+    });
+  }
+
+  /** The way of nearly every put and delete: {@link #alone} without its promises. */
+  #appendAlone(serving: Serving, append: Append): Promise<void> {
+    append.holder = this.#inFlight;
+    this.#inFlight.set(append.key, append.settled);
+    return serving.writer.append(append);
   }
 
   /** Runs when no other operation on the chunk does. */
@@ -302,7 +279,7 @@ export class DiskChunkStore implements ChunkStore {
   /** False when the chunk has moved or gone since. */
   #quarantine(id: ChunkId, place: Place): Promise<boolean> {
     const copy = Buffer.from(id);
-    return this.#alone(copy.toString('latin1'), async ({ index }) => {
+    return this.#alone(keyOf(copy), async ({ index }) => {
       const now = await index.look(copy);
       if (now === undefined || !isSamePlace(now, place) || isQuarantined(now.packed)) return false;
       index.quarantine(copy, now);
@@ -346,35 +323,46 @@ export class DiskChunkStore implements ChunkStore {
   }
 
   #move(needle: ScannedNeedle, segment: Segment): Promise<void> {
-    const id = needle.id as Buffer;
-    return this.#alone(id.toString('latin1'), async (serving) => {
+    const { id } = needle;
+    const key = keyOf(id);
+    return this.#alone(key, async (serving) => {
       const place = await serving.index.look(id);
       if (place?.segment !== segment || place.offset !== needle.offset) return;
-      if (needle.intact && !isQuarantined(place.packed)) {
-        return this.#append(serving, 'upkeep', { ...needle, id, kind: CHUNK_NEEDLE }, place);
+      if (!needle.intact || isQuarantined(place.packed)) {
+        this.#dismissAt(serving, id, place);
+        return;
       }
-      this.#dismissAt(serving, id, place);
+      const { data, checksums, owner, ownerBytes, createdMs } = needle;
+      const fields = {
+        purpose: 'upkeep',
+        kind: CHUNK_NEEDLE,
+        previous: place,
+        replaces: segment.number,
+      } as const;
+      await serving.writer.append(
+        new Append({ ...fields, id, key, data, checksums, owner, ownerBytes, createdMs }),
+      );
     });
   }
 
   #bury(needle: ScannedNeedle): Promise<boolean> {
-    const id = needle.id as Buffer;
-    return this.#alone(id.toString('latin1'), async (serving) => {
-      if ((await serving.index.look(id)) !== undefined) return false;
-      await this.#append(serving, 'upkeep', this.#tombstone(id), undefined, needle.replaces);
+    const key = keyOf(needle.id);
+    return this.#alone(key, async (serving) => {
+      if ((await serving.index.look(needle.id)) !== undefined) return false;
+      await serving.writer.append(this.#tombstone(needle.id, key, undefined, needle.replaces));
       return true;
     });
   }
 
   #dismiss(id: Buffer, segment: Segment): Promise<void> {
-    return this.#alone(id.toString('latin1'), async (serving) => {
+    return this.#alone(keyOf(id), async (serving) => {
       const place = await serving.index.look(id);
       if (place?.segment === segment) this.#dismissAt(serving, id, place);
     });
   }
 
   /** The chunk goes with its segment, which is about to be freed. */
-  #dismissAt(serving: Serving, id: Buffer, place: Place): void {
+  #dismissAt(serving: Serving, id: Uint8Array, place: Place): void {
     const news = !isQuarantined(place.packed);
     if (news && this.#unreported.length < UNREPORTED_MAX) this.#unreported.push(id);
     serving.index.remove(id, place.segment, place);
@@ -396,25 +384,16 @@ export class DiskChunkStore implements ChunkStore {
     return this.#serving;
   }
 
-  async #start(): Promise<Serving> {
+  #start(): Promise<Serving> {
     const { directory, clock, random, capacityBytes, segmentBytes } = this.#options;
-    const { segments, index } = await recover({
+    return startServing({
       ...{ directory, clock, random, capacityBytes, segmentBytes, disk: this.#disk },
       hotEntries: this.#options.hotEntries ?? limits.chunkHotEntries,
       indexLost: () => this.#startAgain(),
-    });
-    const writer = new GroupWriter({
-      segments,
-      committed: (append, segment, offset) => commit(index, append, segment, offset),
-      batchCommitted: (segment, bytes) => index.reached(segment, bytes),
-      ready: () => (index.lags ? index.flush(false).catch(lagFault) : undefined),
-      troubled: () => {
-        if (this.#serving?.writer === writer) this.#dropVanished(this.#serving);
+      troubled: (serving) => {
+        if (this.#serving === serving) this.#dropVanished(serving);
       },
     });
-    const stop = new AbortController();
-    const loading = index.load(stop.signal).catch(() => undefined);
-    return { segments, index, writer, reader: new ChunkReader(segments.files), loading, stop };
   }
 
   /** The directory is not the one that was opened, so it is opened anew, with what is in it now. */
@@ -424,7 +403,7 @@ export class DiskChunkStore implements ChunkStore {
     const { clock } = this.#options;
     this.#serving = undefined;
     const attempt = async () => {
-      if (old !== undefined) await abandon(old);
+      if (old !== undefined) await abandonServing(old);
       if (clock.monotonicMs() - this.#openFailedMs < RETRY_MS)
         throw new Fault('busy', 'the directory cannot be opened');
       try {
@@ -441,32 +420,7 @@ export class DiskChunkStore implements ChunkStore {
   }
 }
 
-function commit(index: ChunkIndex, append: Append, segment: Segment, offset: number): void {
-  const { id, previous, data, ownerBytes } = append;
-  if (append.kind === TOMBSTONE_NEEDLE) {
-    segment.tombstoneBytes += needleBytes(0, 0);
-    if (previous !== undefined) index.remove(id, segment, previous);
-    return;
-  }
-  assert(append.kind === CHUNK_NEEDLE, 'a needle is a chunk or a tombstone');
-  index.put(append, { segment, offset, packed: pack(data.length, ownerBytes) }, previous);
-}
-
-async function abandon(serving: Serving): Promise<void> {
-  serving.stop.abort();
-  await serving.writer.abandon(new Fault('closed', 'the directory was removed'));
-  await serving.loading;
-  // What cannot be written there any more is in no need of it.
-  await serving.index.close().catch(() => undefined);
-  await serving.segments.close();
-}
-
 const isSamePlace = (a: Place, b: Place) => a.segment === b.segment && a.offset === b.offset;
 const hex = (id: ChunkId) => Buffer.from(id).toString('hex');
 const missing = (id: ChunkId) => new Fault('chunk-missing', `no chunk ${hex(id)}`);
 const closedFault = () => new Fault('closed', 'the chunk store is closed');
-
-function lagFault(error: unknown): never {
-  const noSpace = error instanceof Error && /space/i.test(error.message);
-  throw new Fault(noSpace ? 'no-space' : 'busy', 'the chunk index cannot be written', { cause: error });
-}

@@ -1,4 +1,5 @@
-// Owns the proof that a device which fails, fills up or vanishes while serving makes operations fault and nothing else.
+// Owns the proof that a device which fails, fills up or vanishes while serving makes operations fault and
+// nothing else.
 
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -118,7 +119,7 @@ for (const what of ['failSync', 'failWrite'] as const) {
   });
 }
 
-test('a delete that failed does not come true after a crash, though its bytes reached the disk', async (t) => {
+test('a delete that failed does not come true after a crash, though it reached the disk', async (t) => {
   const { directory, store, brittle } = await opened(t);
   const chunk = chunkOf(1, 5000);
   await store.put(chunk);

@@ -79,7 +79,7 @@ function segmentKey(number: number): Buffer {
   return key;
 }
 
-function encodeEntry(entry: IndexEntry): Buffer {
+function encodeEntry(entry: Omit<IndexEntry, 'id'>): Buffer {
   const value = Buffer.allocUnsafe(ENTRY_HEAD_BYTES + Buffer.byteLength(entry.owner));
   value.writeUInt32LE(entry.segment, 0);
   value.writeUInt32LE(entry.offset, 4);
@@ -100,16 +100,27 @@ function decodeEntry(id: Buffer, value: Buffer): IndexEntry {
   };
 }
 
+/** Where the id begins in an {@link entryKey}. */
+export const ENTRY_KEY_ID_AT = 1;
+
+/** @param id the chunk's id as a Latin-1 string. */
+export function entryKey(id: string): Buffer {
+  const key = Buffer.allocUnsafe(ENTRY_KEY_ID_AT + CHUNK_ID_BYTES);
+  key[0] = CHUNK_PREFIX;
+  key.write(id, ENTRY_KEY_ID_AT, 'latin1');
+  return key;
+}
+
 /** The changes of one batch. */
 export class IndexBatch {
   readonly operations: Operation[] = [];
 
-  put(entry: IndexEntry): void {
-    this.operations.push({ type: 'put', key: chunkKey(entry.id), value: encodeEntry(entry) });
+  put(key: Buffer, entry: Omit<IndexEntry, 'id'>): void {
+    this.operations.push({ type: 'put', key, value: encodeEntry(entry) });
   }
 
-  remove(id: Uint8Array): void {
-    this.operations.push({ type: 'del', key: chunkKey(id) });
+  remove(key: Buffer): void {
+    this.operations.push({ type: 'del', key });
   }
 
   putSegment(record: SegmentRecord): void {

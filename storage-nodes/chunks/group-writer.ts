@@ -10,8 +10,8 @@ import { DIRECT_BLOCK_BYTES } from '#core/kernel/direct-io.ts';
 import type { DiskFile } from '#core/kernel/disk.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
+import type { Append } from './append.ts';
 import { blockChecksums } from './block-checksums.ts';
-import type { Place } from './chunk-index.ts';
 import { CHUNK_ID_BYTES } from './chunk-store.ts';
 import {
   encodeHead,
@@ -20,20 +20,10 @@ import {
   fillerBytes,
   fillerDataBytes,
   headBytes,
-  type NeedleFields,
   needleBytes,
 } from './needle.ts';
 import type { Segment } from './segment.ts';
 import type { Purpose, SegmentTable } from './segment-table.ts';
-
-export interface Append extends NeedleFields {
-  readonly purpose: Purpose;
-  readonly id: Buffer;
-  /** What this needle takes the place of. */
-  readonly previous: Place | undefined;
-  done(): void;
-  failed(fault: unknown): void;
-}
 
 export interface GroupWriterOptions {
   readonly segments: SegmentTable;
@@ -91,15 +81,16 @@ export class GroupWriter {
     return undefined;
   }
 
-  append(append: Append): void {
+  /** Resolves when the append is durable. @throws Fault `no-space`, `busy` or `closed` */
+  append(append: Append): Promise<void> {
     const { refusal } = this;
-    if (refusal !== undefined) {
-      append.failed(refusal);
-      return;
+    if (refusal !== undefined) append.failed(refusal);
+    else {
+      this.#waiting.push(append);
+      this.#waitingBytes += append.data.length;
+      this.#running ??= this.#run();
     }
-    this.#waiting.push(append);
-    this.#waitingBytes += append.data.length;
-    if (this.#running === undefined) this.#running = this.#run();
+    return append.settled;
   }
 
   /** Seals the active segment between two batches. */

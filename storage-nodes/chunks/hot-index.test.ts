@@ -42,10 +42,10 @@ test('a walk of changes, settlements and removals agrees with a map', (t) => {
       index.change(id, place.segment, place.offset, pack(step & 0xffff, 8));
       model.set(number, place);
     } else if (random.next() < 0.4) {
-      index.settle(id, known.segment, known.offset, pack(known.offset & 0xffff, 8));
+      index.settle(index.find(id), known.segment, known.offset, pack(known.offset & 0xffff, 8));
     } else {
       index.change(id, DELETED, 0, 0);
-      index.settle(id, DELETED, 0, 0);
+      index.settle(index.find(id), DELETED, 0, 0);
       model.delete(number);
     }
   }
@@ -62,7 +62,7 @@ test('a full index forgets settled entries only, and is complete no more', (t) =
   const index = new HotIndex(2000, true);
   for (let number = 0; number < 2000; number++) {
     index.change(idOf(number), 1, number, pack(1, 0));
-    if (number % 2 === 0) index.settle(idOf(number), 1, number, pack(1, 0));
+    if (number % 2 === 0) index.settle(index.find(idOf(number)), 1, number, pack(1, 0));
   }
   t.true(index.complete);
   for (let number = 2000; number < 3000; number++) index.remember(idOf(number), 1, number, pack(1, 0));
@@ -78,7 +78,7 @@ test('what is remembered from a snapshot never hides what is newer', (t) => {
   index.keepDeleted = true;
   index.change(idOf(1), 5, 50, pack(1, 0));
   index.change(idOf(2), DELETED, 0, 0);
-  index.settle(idOf(2), DELETED, 0, 0);
+  index.settle(index.find(idOf(2)), DELETED, 0, 0);
   for (const number of [1, 2, 3]) index.remember(idOf(number), 1, number, pack(1, 0));
   index.dropDeleted();
   t.is(index.segmentAt(index.find(idOf(1))), 5);

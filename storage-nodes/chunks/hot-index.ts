@@ -47,16 +47,15 @@ export class HotIndex {
   #packed = new Uint32Array(SMALLEST);
   #hand = 0;
   readonly #wanted = new Uint32Array(ID_WORDS);
-  readonly #wantedBytes = new Uint8Array(this.#wanted.buffer);
 
   constructor(entriesMax: number, complete: boolean) {
     this.entriesMax = entriesMax;
     this.complete = complete;
   }
 
-  /** The slot of the id, or -1. Good until the next change. */
-  find(id: Uint8Array): number {
-    this.#wantedBytes.set(id);
+  /** The slot of the id that begins at `at` of `bytes`, or -1. Good until the next change. */
+  find(bytes: Uint8Array, at = 0): number {
+    this.#want(bytes, at);
     return this.#probe();
   }
 
@@ -89,8 +88,7 @@ export class HotIndex {
   }
 
   /** The durable index has this state of the entry now; a newer state stays dirty. */
-  settle(id: Uint8Array, segment: number, offset: number, packed: number): void {
-    const slot = this.find(id);
+  settle(slot: number, segment: number, offset: number, packed: number): void {
     if (slot < 0 || this.#segments[slot] !== segment) return;
     if (segment === DELETED) {
       if (this.keepDeleted) this.#packed[slot] = 0;
@@ -106,6 +104,18 @@ export class HotIndex {
     for (let slot = 0; slot < this.#slots; slot++) {
       // Removing shifts a later entry into the slot, so it is looked at again.
       while (this.#segments[slot] === DELETED && this.#packed[slot] === 0) this.#removeAt(slot);
+    }
+  }
+
+  /** By hand: for so few bytes a call of `set` costs more. */
+  #want(bytes: Uint8Array, at: number): void {
+    for (let word = 0; word < ID_WORDS; word++) {
+      const from = at + 4 * word;
+      this.#wanted[word] =
+        (bytes[from] as number) |
+        ((bytes[from + 1] as number) << 8) |
+        ((bytes[from + 2] as number) << 16) |
+        ((bytes[from + 3] as number) << 24);
     }
   }
 
@@ -149,7 +159,6 @@ export class HotIndex {
     if (known >= 0) return known;
     if (this.#size >= this.entriesMax) this.#evict();
     if (this.#size + 1 > this.#slots * FILL) this.#grow();
-    this.#wantedBytes.set(id);
     const mask = this.#slots - 1;
     let slot = this.#home(this.#wanted, 0);
     while (this.#segments[slot] !== FREE) slot = (slot + 1) & mask;

@@ -16,14 +16,52 @@ import {
 } from './needle.ts';
 import type { OpenFiles, Segment } from './segment.ts';
 
-export interface ScannedNeedle extends NeedleHead {
+/** A needle in the scan's window. What its head does not tell is read only when asked for. */
+export class ScannedNeedle implements NeedleHead {
+  readonly kind: number;
+  readonly id: Uint8Array;
+  readonly sizeBytes: number;
+  readonly ownerBytes: number;
+  readonly createdMs: number;
+  readonly replaces: number;
   readonly offset: number;
-  readonly owner: string;
-  /** With `withData`: valid until the next call of `next()`. */
-  readonly data: Uint8Array;
-  readonly checksums: Uint32Array;
-  /** With `withData`: whether every block is as written. */
-  readonly intact: boolean;
+  readonly #head: NeedleHead;
+  readonly #window: Buffer;
+  readonly #at: number;
+
+  constructor(head: NeedleHead, offset: number, window: Buffer, at: number) {
+    this.kind = head.kind;
+    this.id = head.id;
+    this.sizeBytes = head.sizeBytes;
+    this.ownerBytes = head.ownerBytes;
+    this.createdMs = head.createdMs;
+    this.replaces = head.replaces;
+    this.offset = offset;
+    this.#head = head;
+    this.#window = window;
+    this.#at = at;
+  }
+
+  /** This and all below: valid until the next needles are read. */
+  get owner(): string {
+    return ownerOf(this.#window, this.#at, this.#head);
+  }
+
+  get checksums(): Uint32Array {
+    return checksumsOf(this.#window, this.#at, this.#head);
+  }
+
+  /** Of a scan with data only. */
+  get data(): Uint8Array {
+    const from = this.#at + headBytes(this.sizeBytes, this.ownerBytes);
+    return this.#window.subarray(from, from + this.sizeBytes);
+  }
+
+  /** Of a scan with data only: whether every block is as written. */
+  get intact(): boolean {
+    const { data } = this;
+    return data.length === this.sizeBytes && blocksMatch(this.#window.subarray(this.#at), 0, data);
+  }
 }
 
 export interface ScanOptions {
@@ -37,8 +75,6 @@ export interface ScanOptions {
 
 const DATA_WINDOW_BYTES = 4 * MIB;
 const HEADS_WINDOW_BYTES = 128 * KIB;
-const NO_DATA = new Uint8Array(0);
-const NO_CHECKSUMS = new Uint32Array(0);
 const ALIGNMENT = 8;
 const SALT_AT = 8;
 
@@ -102,7 +138,7 @@ export class NeedleScan {
       }
       const bytes = needleBytes(head.sizeBytes, head.ownerBytes);
       if (this.#options.withData && at + bytes > window.length && !last) break;
-      if (head.kind !== FILLER_NEEDLE) found.push(this.#needle(window, at, head, base + at));
+      if (head.kind !== FILLER_NEEDLE) found.push(new ScannedNeedle(head, base + at, window, at));
       at += bytes;
       this.endBytes = base + at;
     }
@@ -119,16 +155,5 @@ export class NeedleScan {
       at = window.indexOf(salt, at + 1);
     }
     return -1;
-  }
-
-  #needle(window: Buffer, at: number, head: NeedleHead, offset: number): ScannedNeedle {
-    const owner = ownerOf(window, at, head);
-    if (!this.#options.withData) {
-      return { ...head, offset, owner, data: NO_DATA, checksums: NO_CHECKSUMS, intact: true };
-    }
-    const dataAt = at + headBytes(head.sizeBytes, head.ownerBytes);
-    const data = window.subarray(dataAt, dataAt + head.sizeBytes);
-    const intact = data.length === head.sizeBytes && blocksMatch(window.subarray(at), 0, data);
-    return { ...head, offset, owner, data, checksums: checksumsOf(window, at, head), intact };
   }
 }

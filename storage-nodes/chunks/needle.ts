@@ -29,7 +29,7 @@ const NEEDLE_MAGIC = 0x4c444e53;
 const FORMAT_VERSION = 1;
 const FIXED_BYTES = 64;
 
-export const blockCount = (sizeBytes: number) => Math.ceil(sizeBytes / limits.blockBytes);
+const blockCount = (sizeBytes: number) => Math.ceil(sizeBytes / limits.blockBytes);
 const aligned = (bytes: number) => (bytes + 7) & ~7;
 
 /** Bytes of a needle before its data. */
@@ -194,7 +194,7 @@ export function headIsOf(
 }
 
 /** The checksum of one block, from a head that starts at 0 of `head`. */
-export const blockChecksum = (head: Buffer, block: number) => head.readUInt32LE(FIXED_BYTES + 4 * block);
+const blockChecksum = (head: Buffer, block: number) => head.readUInt32LE(FIXED_BYTES + 4 * block);
 
 export function ownerOf(source: Buffer, at: number, head: NeedleHead): string {
   const from = at + FIXED_BYTES + aligned(4 * blockCount(head.sizeBytes));

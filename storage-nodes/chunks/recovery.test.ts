@@ -32,7 +32,7 @@ async function open(t: ExecutionContext, directory: string): Promise<DiskChunkSt
   return store;
 }
 
-test('a process killed in the middle of puts, deletes and compaction loses nothing acknowledged', async (t) => {
+test('a process killed amid puts, deletes and compaction loses nothing acknowledged', async (t) => {
   await crashAndJudge(t, temporary(t), { rounds: 4, linesMax: 5_000 });
 });
 

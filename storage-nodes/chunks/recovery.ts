@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { limits } from '#core/kernel/limits.ts';
-import { ChunkIndex } from './chunk-index.ts';
+import { ChunkIndex, keyOf } from './chunk-index.ts';
 import { type Checkpoint, DurableIndex } from './durable-index.ts';
 import { pack } from './hot-index.ts';
 import { NEEDLE_BYTES_MAX, needleBytes, SEGMENT_HEADER_BYTES, TOMBSTONE_NEEDLE } from './needle.ts';
@@ -93,18 +93,23 @@ async function replay(
       withData: last,
       searchBytes: last ? LOST_BATCH_BYTES : Infinity,
     });
-    const clean = await replaySegment(segment, scan, index);
-    if (last && clean && segment.file.sizeBytes - segment.endBytes >= 0) segments.resume(segment);
+    const clean = await replaySegment(segment, scan, index, last);
+    if (last && clean) segments.resume(segment);
   }
 }
 
 /** Whether the segment's needles follow each other without gap or torn data. */
-async function replaySegment(segment: Segment, scan: NeedleScan, index: ChunkIndex): Promise<boolean> {
+async function replaySegment(
+  segment: Segment,
+  scan: NeedleScan,
+  index: ChunkIndex,
+  verify: boolean,
+): Promise<boolean> {
   let clean = true;
   let before = scan.endBytes;
   for (let found = await scan.next(); found !== undefined; found = await scan.next()) {
     for (const needle of found) {
-      if (needle.intact) await apply(segment, needle, index);
+      if (!verify || needle.intact) await apply(segment, needle, index);
       else clean = false;
     }
     segment.endBytes = Math.min(scan.endBytes, segment.file.sizeBytes);
@@ -117,7 +122,7 @@ async function replaySegment(segment: Segment, scan: NeedleScan, index: ChunkInd
 }
 
 async function apply(segment: Segment, needle: ScannedNeedle, index: ChunkIndex): Promise<void> {
-  const id = needle.id as Buffer;
+  const { id, createdMs, owner } = needle;
   const previous = await index.look(id);
   if (needle.kind === TOMBSTONE_NEEDLE) {
     segment.tombstoneBytes += needleBytes(0, 0);
@@ -125,9 +130,6 @@ async function apply(segment: Segment, needle: ScannedNeedle, index: ChunkIndex)
     return;
   }
   const packed = pack(needle.sizeBytes, needle.ownerBytes);
-  index.put(
-    { id, createdMs: needle.createdMs, owner: needle.owner },
-    { segment, offset: needle.offset, packed },
-    previous,
-  );
+  const place = { segment, offset: needle.offset, packed };
+  index.put({ id, key: keyOf(id), createdMs, owner }, place, previous);
 }

@@ -217,7 +217,7 @@ export class SegmentTable {
       file.unpin();
     }
     if (this.#spares.length < limits.chunkSpareSegments) this.#spares.push(file);
-    else this.#remove(file);
+    else await this.#remove(file);
     this.full = false;
   }
 
@@ -304,9 +304,9 @@ export class SegmentTable {
     return file;
   }
 
-  #remove(file: SegmentFile): void {
+  async #remove(file: SegmentFile): Promise<void> {
     this.files.close(file);
-    this.#options.disk.remove(file.path);
+    await this.#options.disk.removeLarge(file.path);
     this.fileBytes -= file.sizeBytes;
   }
 
@@ -348,7 +348,7 @@ export class SegmentTable {
       this.#fillBytesLeft = 0;
       file.unpin();
       if (whole) this.#spares.push(file);
-      else this.#remove(file);
+      else await this.#remove(file);
     }
   }
 

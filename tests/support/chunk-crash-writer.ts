@@ -1,7 +1,7 @@
-// Owns the process that a crash test kills: it puts, deletes and compacts in a chunk store as fast as it can, and
-// writes into a journal, which outlives it, what it is about to do and what was acknowledged.
-// Lines: "put N SIZE", "delete N" before the call; "+put N", "+delete N" after it. A dot on standard output each
-// hundred lines tells how far it is.
+// Owns the process that a crash test kills: it puts, deletes and compacts in a chunk store as fast as it
+// can, and writes into a journal, which outlives it, what it is about to do and what was acknowledged.
+// Lines: "put N SIZE", "delete N" before the call; "+put N", "+delete N" after it. A dot on standard output
+// each hundred lines tells how far it is.
 
 import { openSync, writeSync } from 'node:fs';
 import { systemClock } from '#core/kernel/clock.ts';

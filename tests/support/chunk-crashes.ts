@@ -21,7 +21,7 @@ interface Known {
 }
 
 /** What is known of each chunk, by its number. */
-export class CrashHistory {
+class CrashHistory {
   readonly #known = new Map<number, Known>();
   #last = 0;
 
@@ -67,7 +67,7 @@ export class CrashHistory {
 }
 
 /** One life of the writer, ended by SIGKILL after about `afterLines` lines of its journal. */
-export async function crashOnce(directory: string, history: CrashHistory, afterLines: number): Promise<void> {
+async function crashOnce(directory: string, history: CrashHistory, afterLines: number): Promise<void> {
   const journal = join(directory, 'journal');
   const child = spawn(
     process.execPath,

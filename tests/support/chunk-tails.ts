@@ -22,8 +22,8 @@ export interface TailDamage {
 }
 
 /**
- * Leaves in `image` of the directory a store as a crash would: ten chunks that its index knows, and behind them
- * `count` small ones that it does not.
+ * Leaves in `image` of the directory a store as a crash would: ten chunks that its index knows, and behind
+ * them `count` small ones that it does not.
  */
 export async function tailImage(
   t: ExecutionContext,
@@ -53,8 +53,8 @@ export async function tailImage(
 }
 
 /**
- * Copies the image, or of it the segments alone, and damages the file of the needles; says of each whether it was
- * hit, or only its padding.
+ * Copies the image, or of it the segments alone, and damages the file of the needles; says of each whether
+ * it was hit, or only its padding.
  */
 export function damageTail(
   image: string,

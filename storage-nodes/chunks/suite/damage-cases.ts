@@ -16,7 +16,7 @@ export function damageCases(test: TestFn, factory: ChunkStoreFactory): void {
     [BLOCK + 1, BLOCK],
     [limits.chunkBytes, 0],
   ] as const) {
-    test(`${name}: a flipped byte at ${at} of ${sizeBytes} is found by read and quarantines the chunk`, async (t) => {
+    test(`${name}: byte ${at} of ${sizeBytes} flipped is found by read, and quarantined`, async (t) => {
       const { store, corrupt } = await opened(t, factory);
       const [chunk, other] = [chunkOf(1, sizeBytes), chunkOf(2, sizeBytes)];
       await Promise.all([store.put(chunk), store.put(other)]);
