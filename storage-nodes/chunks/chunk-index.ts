@@ -226,17 +226,20 @@ export class ChunkIndex {
   /** All chunks that can be read, in order of id. */
   async *list(from: Uint8Array | undefined): AsyncGenerator<ChunkInfo> {
     await this.flush(false);
-    for await (const entry of this.#durable.entries(from)) {
-      if (isQuarantined(entry.packed) || this.#segments.get(entry.segment) === undefined) continue;
-      const { id, packed, createdMs, owner } = entry;
-      yield { id, sizeBytes: packedSize(packed), createdMs, owner };
+    for await (const entries of this.#durable.entries(from)) {
+      for (const { id, segment, packed, createdMs, owner } of entries) {
+        if (isQuarantined(packed) || this.#segments.get(segment) === undefined) continue;
+        yield { id, sizeBytes: packedSize(packed), createdMs, owner };
+      }
     }
   }
 
   /** The ids of what is said to be in this segment. */
   async *idsIn(segment: Segment): AsyncGenerator<Buffer> {
     await this.flush(false);
-    for await (const entry of this.#durable.entries()) if (entry.segment === segment.number) yield entry.id;
+    for await (const entries of this.#durable.entries()) {
+      for (const entry of entries) if (entry.segment === segment.number) yield entry.id;
+    }
   }
 
   /** Brings the entries of the durable index into memory, as long as there is room. */
@@ -244,11 +247,12 @@ export class ChunkIndex {
     if (this.#hot.complete || this.chunks + this.quarantined > this.#hot.entriesMax) return;
     this.#hot.keepDeleted = true;
     try {
-      for await (const entry of this.#durable.entries()) {
-        // Once an entry was evicted, what the snapshot says of it may be older than what was forgotten.
-        if (stop.aborted || this.#hot.evicted) return;
-        if (this.#hot.isFull) return;
-        this.#hot.remember(entry.id, entry.segment, entry.offset, entry.packed);
+      for await (const entries of this.#durable.entries()) {
+        for (const entry of entries) {
+          // Once one was evicted, what the snapshot says of it may be older than what was forgotten.
+          if (stop.aborted || this.#hot.evicted || this.#hot.isFull) return;
+          this.#hot.remember(entry.id, entry.segment, entry.offset, entry.packed);
+        }
       }
       this.#hot.complete = !this.#hot.evicted;
     } finally {

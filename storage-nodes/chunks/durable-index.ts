@@ -23,6 +23,7 @@ interface RocksIterator {
   next(done: (error: Error | null | undefined, key?: Buffer, value?: Buffer) => void): void;
   end(done: Callback): void;
 }
+type Pair = readonly [key: Buffer, value: Buffer];
 type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
 
 export interface IndexEntry {
@@ -64,6 +65,8 @@ const SEGMENT_PREFIX = 0x73;
 const CHECKPOINT_KEY = Buffer.from('m');
 const ENTRY_HEAD_BYTES = 20;
 const READ_AHEAD_BYTES = 64 * KIB;
+const PAIRS_AT_A_TIME = 256;
+const NO_BYTES = new Uint8Array(0);
 
 function chunkKey(id: Uint8Array): Buffer {
   const key = Buffer.allocUnsafe(1 + CHUNK_ID_BYTES);
@@ -192,16 +195,17 @@ export class DurableIndex {
   async segmentRecords(): Promise<SegmentRecord[]> {
     const records: SegmentRecord[] = [];
     const range = { gte: Buffer.from([SEGMENT_PREFIX]), lt: Buffer.from([SEGMENT_PREFIX + 1]) };
-    for await (const [, value] of this.#iterate(range)) records.push(JSON.parse(value.toString()));
+    for await (const pairs of this.#iterate(range)) {
+      for (const [, value] of pairs) records.push(JSON.parse(value.toString()));
+    }
     return records;
   }
 
-  /** A snapshot of the entries in order of id, from the first id not below `from`. */
-  async *entries(from?: Uint8Array): AsyncGenerator<IndexEntry> {
-    const gte =
-      from === undefined ? Buffer.from([CHUNK_PREFIX]) : Buffer.concat([Buffer.from([CHUNK_PREFIX]), from]);
-    for await (const [key, value] of this.#iterate({ gte, lt: Buffer.from([CHUNK_PREFIX + 1]) })) {
-      yield decodeEntry(key.subarray(1), value);
+  /** A snapshot of the entries in order of id, from the first id not below `from`, some at a time. */
+  async *entries(from: Uint8Array = NO_BYTES): AsyncGenerator<IndexEntry[]> {
+    const gte = Buffer.concat([Buffer.from([CHUNK_PREFIX]), from]);
+    for await (const pairs of this.#iterate({ gte, lt: Buffer.from([CHUNK_PREFIX + 1]) })) {
+      yield pairs.map(([key, value]) => decodeEntry(key.subarray(ENTRY_KEY_ID_AT), value));
     }
   }
 
@@ -231,16 +235,16 @@ export class DurableIndex {
     }
   }
 
-  async *#iterate(range: { gte: Buffer; lt: Buffer }): AsyncGenerator<[Buffer, Buffer]> {
+  async *#iterate(range: { gte: Buffer; lt: Buffer }): AsyncGenerator<Pair[]> {
     if (!this.#open) throw closedFault();
     const db = this.#db;
     const iterator = db.iterator({ ...range, highWaterMark: READ_AHEAD_BYTES });
     try {
       for (;;) {
         if (db !== this.#db) throw closedFault();
-        const pair = await this.#call(() => nextOf(iterator));
-        if (pair === undefined) return;
-        yield pair;
+        const pairs = await this.#call(() => nextPairs(iterator));
+        if (pairs.length > 0) yield pairs;
+        if (pairs.length < PAIRS_AT_A_TIME) return;
       }
     } finally {
       // After a close the database has ended it.
@@ -262,12 +266,19 @@ export class DurableIndex {
 
 const closedFault = () => new Fault('closed', 'the chunk index is closed');
 
-const nextOf = (iterator: RocksIterator) =>
-  new Promise<[Buffer, Buffer] | undefined>((resolve, reject) => {
-    iterator.next((error, key, value) => {
-      if (error) reject(error);
-      else resolve(key === undefined || value === undefined ? undefined : [key, value]);
-    });
+/** One promise for many pairs: they come in calls of their own, most of them at once. */
+const nextPairs = (iterator: RocksIterator) =>
+  new Promise<Pair[]>((resolve, reject) => {
+    const pairs: Pair[] = [];
+    const take = () => {
+      iterator.next((error, key, value) => {
+        if (error) return reject(error);
+        if (key !== undefined && value !== undefined) pairs.push([key, value]);
+        if (key === undefined || pairs.length === PAIRS_AT_A_TIME) return resolve(pairs);
+        return take();
+      });
+    };
+    take();
   });
 
 const isLockError = (error: unknown) =>
