@@ -52,7 +52,7 @@ export interface ChunkStore {
    * A range that goes past the end gives what there is.
    * @param target where the bytes may be placed; a result inside `target` is valid until the caller reuses
    * it. It must be limits.chunkBytes + limits.blockBytes long; without it the store allocates.
-   * @throws Fault `chunk-missing` or `chunk-corrupt` (the chunk is then quarantined, and missing from then on).
+   * @throws Fault `chunk-missing` or `chunk-corrupt` (the chunk is then quarantined: missing from then on).
    */
   read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array>;
   /** Undefined when the store has no such chunk. */

@@ -1,5 +1,6 @@
-// Owns what serves a directory as it was found: segments, index, writer and reader, started and stopped together.
-// Guarantees that it is replaced as a whole, never in part, when the directory turns out to be another.
+// Owns what serves a directory as it was found: segments, index, writer and reader, started and stopped
+// together. Guarantees that it is replaced as a whole, never in part, when the directory turns out to be
+// another.
 
 import { assert } from '#core/kernel/assert.ts';
 import { Fault } from '#core/kernel/errors.ts';
