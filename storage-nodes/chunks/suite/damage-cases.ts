@@ -8,6 +8,10 @@ import { all, chunkOf, faults, hexOf, opened, reads } from './suite-support.ts';
 const BLOCK = limits.blockBytes;
 
 export function damageCases(test: TestFn, factory: ChunkStoreFactory): void {
+  for (const cases of [readDamageCases, quarantineCases, auditCases]) cases(test, factory);
+}
+
+function readDamageCases(test: TestFn, factory: ChunkStoreFactory): void {
   const { name } = factory;
 
   for (const [sizeBytes, at] of [
@@ -48,6 +52,10 @@ export function damageCases(test: TestFn, factory: ChunkStoreFactory): void {
     }
     await faults(t, 'chunk-corrupt', store.read(chunk.id, 3 * BLOCK - 1, 1));
   });
+}
+
+function quarantineCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: a quarantined chunk is replaced by the next put of its id`, async (t) => {
     const { store, corrupt } = await opened(t, factory);
@@ -72,6 +80,10 @@ export function damageCases(test: TestFn, factory: ChunkStoreFactory): void {
     t.like(store.status(), { chunks: 0, liveBytes: 0, quarantined: 0 });
     await faults(t, 'chunk-missing', store.read(chunk.id, 0, 1));
   });
+}
+
+function auditCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: an audit finds each damaged chunk and reports it once`, async (t) => {
     const { store, corrupt } = await opened(t, factory);

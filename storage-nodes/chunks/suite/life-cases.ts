@@ -7,7 +7,11 @@ import type { ChunkStore } from '../chunk-store.ts';
 import { all, chunkOf, faults, hexOf, idOf, opened, reads, type SuiteStore } from './suite-support.ts';
 
 export function lifeCases(test: TestFn, factory: ChunkStoreFactory): void {
-  const { name, supports } = factory;
+  for (const cases of [closeCases, reopenCases, walkCases]) cases(test, factory);
+}
+
+function closeCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: close finishes what is in flight, once`, async (t) => {
     const { store } = await opened(t, factory);
@@ -32,6 +36,10 @@ export function lifeCases(test: TestFn, factory: ChunkStoreFactory): void {
     await faults(t, 'closed', store.audit(1));
     await faults(t, 'closed', store.compact(1));
   });
+}
+
+function reopenCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name, supports } = factory;
 
   if (supports.reopen) {
     test(`${name}: a reopened store has what was acknowledged and not what was deleted`, async (t) => {
@@ -60,6 +68,10 @@ export function lifeCases(test: TestFn, factory: ChunkStoreFactory): void {
       await reads(t, again, chunk);
     });
   }
+}
+
+function walkCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name, supports } = factory;
 
   test(`${name}: any walk of operations leaves what a simple model says`, async (t) => {
     const operation = fc.oneof(

@@ -7,6 +7,10 @@ import type { ChunkStoreFactory } from '../chunk-store.suite.ts';
 import { all, bytesOf, chunkOf, faults, idOf, opened, reads, START_MS } from './suite-support.ts';
 
 export function putCases(test: TestFn, factory: ChunkStoreFactory): void {
+  for (const cases of [keepingCases, bufferCases, statCases, deleteCases]) cases(test, factory);
+}
+
+function keepingCases(test: TestFn, factory: ChunkStoreFactory): void {
   const { name } = factory;
 
   test(`${name}: what was put is read back, from the empty chunk to the largest`, async (t) => {
@@ -57,6 +61,10 @@ export function putCases(test: TestFn, factory: ChunkStoreFactory): void {
     t.deepEqual(store.status(), { chunks: 1, liveBytes: 5000, fileBytes, quarantined: 0, full: false });
     t.is((await store.stat(chunk.id))?.createdMs, START_MS);
   });
+}
+
+function bufferCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: the caller may reuse its buffers once put has settled`, async (t) => {
     const { store } = await opened(t, factory);
@@ -83,6 +91,10 @@ export function putCases(test: TestFn, factory: ChunkStoreFactory): void {
       t.is(found.buffer, target.buffer);
     }
   });
+}
+
+function statCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: stat tells size, owner and time of a chunk`, async (t) => {
     const { store, clock } = await opened(t, factory);
@@ -126,6 +138,10 @@ export function putCases(test: TestFn, factory: ChunkStoreFactory): void {
     }
     t.is(store.status().chunks, 0);
   });
+}
+
+function deleteCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: a deleted chunk is gone, and can be put again`, async (t) => {
     const { store } = await opened(t, factory);

@@ -30,6 +30,10 @@ async function fill(t: ExecutionContext, store: ChunkStore, first: number): Prom
 }
 
 export function roomCases(test: TestFn, factory: ChunkStoreFactory): void {
+  for (const cases of [fullCases, compactionCases]) cases(test, factory);
+}
+
+function fullCases(test: TestFn, factory: ChunkStoreFactory): void {
   const { name } = factory;
 
   test(`${name}: a full store refuses puts, reads on, and takes puts again after compaction`, async (t) => {
@@ -65,6 +69,10 @@ export function roomCases(test: TestFn, factory: ChunkStoreFactory): void {
     }
     t.is(store.status().chunks, kept.length);
   });
+}
+
+function compactionCases(test: TestFn, factory: ChunkStoreFactory): void {
+  const { name } = factory;
 
   test(`${name}: compaction gives back the room of what was deleted and keeps all else`, async (t) => {
     const { store } = await opened(t, factory, { small: true });
