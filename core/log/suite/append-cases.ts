@@ -17,6 +17,14 @@ import {
 } from './support.ts';
 
 export function appendCases(test: TestFn, factory: EventLogFactory): void {
+  revisionCases(test, factory);
+  envelopeCases(test, factory);
+  payloadCases(test, factory);
+  namesCase(test, factory);
+  limitsCase(test, factory);
+}
+
+function revisionCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'revisions of a stream begin at 0 and rise by one', async (t, log) => {
     t.is((await note(log, 'notes/a', 'one')).revision, 0);
     t.is((await note(log, 'notes/a', 'two')).revision, 1);
@@ -52,6 +60,23 @@ export function appendCases(test: TestFn, factory: EventLogFactory): void {
     t.is((await note(log, 'notes/a', 'd')).revision, 3);
   });
 
+  logTest(test, factory, 'the events of one append stand side by side', async (t, log) => {
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let round = 0; round < 10; round++) {
+        await note(log, `notes/key/${writer}`, ['1', '2', '3']);
+      }
+    });
+    await Promise.all(writers);
+    const all = await followCount(log, 240);
+    for (let at = 0; at < all.length; at += 3) {
+      const three = all.slice(at, at + 3);
+      t.is(new Set(three.map((each) => each.stream)).size, 1);
+      t.deepEqual(three.map(textOf), ['1', '2', '3']);
+    }
+  });
+}
+
+function envelopeCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'an event comes back with its whole envelope', async (t, log) => {
     const actor = { user: 'gräfin', project: 'проект', requestId: 'request-77' };
     const payload = Uint8Array.from({ length: 256 }, (_, at) => at);
@@ -98,22 +123,9 @@ export function appendCases(test: TestFn, factory: EventLogFactory): void {
     const ids = [...(await collect(log.read('notes/a'))), ...(await collect(log.read('notes/b')))];
     t.is(new Set(ids.map((each) => each.id)).size, 200);
   });
+}
 
-  logTest(test, factory, 'the events of one append stand side by side', async (t, log) => {
-    const writers = Array.from({ length: 8 }, async (_, writer) => {
-      for (let round = 0; round < 10; round++) {
-        await note(log, `notes/key/${writer}`, ['1', '2', '3']);
-      }
-    });
-    await Promise.all(writers);
-    const all = await followCount(log, 240);
-    for (let at = 0; at < all.length; at += 3) {
-      const three = all.slice(at, at + 3);
-      t.is(new Set(three.map((each) => each.stream)).size, 1);
-      t.deepEqual(three.map(textOf), ['1', '2', '3']);
-    }
-  });
-
+function payloadCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'payloads may be empty and may be as large as the limit', async (t, log) => {
     const large = Buffer.alloc(limits.eventPayloadBytes);
     for (let at = 0; at < large.length; at += 4) large.writeUInt32LE(Math.imul(at, 2654435761) >>> 0, at);
@@ -166,9 +178,6 @@ export function appendCases(test: TestFn, factory: EventLogFactory): void {
     t.is(textOf(read ?? event('')), 'as it was');
     t.is(read?.stream, 'notes/a');
   });
-
-  namesCase(test, factory);
-  limitsCase(test, factory);
 }
 
 function namesCase(test: TestFn, factory: EventLogFactory): void {

@@ -33,6 +33,14 @@ async function writeAll(log: EventLog, writers: number, rounds: number): Promise
 }
 
 export function followCases(test: TestFn, factory: EventLogFactory): void {
+  completenessCases(test, factory);
+  cursorCases(test, factory);
+  familiesCase(test, factory);
+  signalCase(test, factory);
+  tailCases(test, factory);
+}
+
+function completenessCases(test: TestFn, factory: EventLogFactory): void {
   logTest(
     test,
     factory,
@@ -54,6 +62,22 @@ export function followCases(test: TestFn, factory: EventLogFactory): void {
     },
   );
 
+  logTest(test, factory, 'a slow follower misses nothing', async (t, log) => {
+    const total = 6 * 50;
+    const events: RecordedEvent[] = [];
+    const writing = writeAll(log, 6, 50);
+    for await (const batch of log.follow({ from: [], categories: ['notes'] })) {
+      events.push(...batch);
+      if (events.length >= total) break;
+      // The writers run ahead while this one waits for an append of its own.
+      for (let round = 0; round < 5; round++) await note(log, 'slow/key', 'still here');
+    }
+    await writing;
+    assertOrder(t, events, 6);
+  });
+}
+
+function cursorCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'a follower begins at any cursor', async (t, log) => {
     for (let at = 0; at < 12; at += 2) await note(log, `notes/key/${at % 3}`, [String(at), String(at + 1)]);
     const all = await followCount(log, 12);
@@ -82,7 +106,9 @@ export function followCases(test: TestFn, factory: EventLogFactory): void {
     await note(log, 'notes/key/a', 'three');
     t.deepEqual((await follower).map(textOf), ['three']);
   });
+}
 
+function familiesCase(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'a follower of some families sees those alone', async (t, log) => {
     for (let at = 0; at < 10; at++) {
       await log.append({
@@ -101,7 +127,9 @@ export function followCases(test: TestFn, factory: EventLogFactory): void {
     await note(log, 'buckets/key/x', 'this');
     t.deepEqual(await live, ['3', '8', 'this']);
   });
+}
 
+function signalCase(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'a signal ends a follower that waits, without error', async (t, log) => {
     await note(log, 'notes/key/a', 'one');
     const abort = new AbortController();
@@ -116,22 +144,6 @@ export function followCases(test: TestFn, factory: EventLogFactory): void {
       t.fail(`${batch.length} events`);
     t.is((await note(log, 'notes/key/a', 'two')).revision, 1);
   });
-
-  logTest(test, factory, 'a slow follower misses nothing', async (t, log) => {
-    const total = 6 * 50;
-    const events: RecordedEvent[] = [];
-    const writing = writeAll(log, 6, 50);
-    for await (const batch of log.follow({ from: [], categories: ['notes'] })) {
-      events.push(...batch);
-      if (events.length >= total) break;
-      // The writers run ahead while this one waits for an append of its own.
-      for (let round = 0; round < 5; round++) await note(log, 'slow/key', 'still here');
-    }
-    await writing;
-    assertOrder(t, events, 6);
-  });
-
-  tailCases(test, factory);
 }
 
 function tailCases(test: TestFn, factory: EventLogFactory): void {

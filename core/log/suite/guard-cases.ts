@@ -34,6 +34,12 @@ async function conflicts(
 }
 
 export function guardCases(test: TestFn, factory: EventLogFactory): void {
+  expectationCases(test, factory);
+  durableConflictCase(test, factory);
+  raceCases(test, factory);
+}
+
+function expectationCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'an append expects what it says of its stream', async (t, log) => {
     const stream = 'notes/a';
     const append = (expect: Expectation) => note(log, stream, String(expect), { expect });
@@ -77,7 +83,9 @@ export function guardCases(test: TestFn, factory: EventLogFactory): void {
       actual: 0,
     });
   });
+}
 
+function durableConflictCase(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'a conflict is told when what won is durable, and never before', async (t, log) => {
     for (let round = 0; round < 20; round++) {
       const stream = `notes/${round}`;
@@ -94,7 +102,9 @@ export function guardCases(test: TestFn, factory: EventLogFactory): void {
       for (const cursor of await Promise.all(lost)) t.true(isBefore((await won).position, cursor));
     }
   });
+}
 
+function raceCases(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'of racers on one revision exactly one wins', async (t, log) => {
     const racers = 32;
     let expect: Expectation = 'none';
