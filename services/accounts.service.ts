@@ -14,7 +14,9 @@ import type {
   AccountAdmin,
   AccountAdminRejection,
   AddAccountOptions,
+  ListedAccount,
   NewAccessKey,
+  NewAccount,
 } from './account-admin.ts';
 import type { AccessKeyOwner, Accounts } from './cloud.ts';
 import { isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
@@ -44,58 +46,34 @@ const SYSTEM = { user: 'system', project: 'system', requestId: 'operator' } as c
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]*$/;
 
 export function createAccounts(context: ServiceContext, keys: SubjectKeys): AccountService {
-  const run = async (accountId: string, command: AccountCommand) => {
-    const outcome = await runCommand(context.log, {
-      decider: accountDecider,
-      lifecycle: accountLifecycle,
-      stream: accountStream(accountId),
-      command,
-      actor: SYSTEM,
-      view: () => {
-        const account = context.accounts.get(accountId);
-        return { state: stateOf(account), expect: context.accounts.revision(accountId) ?? 'none' };
-      },
-      refresh: () => untilCaughtUp(context),
-    });
-    if (outcome && !isRejected(outcome)) await untilApplied(context, outcome);
-    return outcome;
-  };
+  return new AccountUseCases(context, keys);
+}
 
-  const createKeyFor = async (accountId: string, given: GivenKey = {}) => {
-    const key: NewAccessKey = {
-      accessKeyId: given.accessKeyId ?? newAccessKeyId(context.random),
-      secretAccessKey: given.secretAccessKey ?? newSecret(context.random),
-    };
-    if (context.accounts.accessKey(key.accessKeyId)) return { rejected: 'key-exists' as const };
-    const sealedSecret = seal(
-      await keys.obtain(accountId),
-      key.secretAccessKey,
-      key.accessKeyId,
-      context.random,
-    );
-    const outcome = await run(accountId, {
-      type: 'CreateAccessKey',
-      accessKeyId: key.accessKeyId,
-      sealedSecret,
-    });
-    return isRejected(outcome) ? outcome : key;
-  };
+type Refused = Rejection<AccountAdminRejection>;
 
-  /** Whether the cloud would be left without an administrator that can call. */
-  const isLastAdmin = async (account: StoredAccount) => {
-    if (account.role !== 'admin') return false;
-    const all = await context.accounts.all();
-    return !all.some(
-      (other) => other.id !== account.id && other.role === 'admin' && other.accessKeys.length > 0,
-    );
-  };
+class AccountUseCases implements AccountService {
+  readonly accessKey: Accounts['accessKey'];
+  readonly #context: ServiceContext;
+  readonly #keys: SubjectKeys;
 
-  const find = accessKeyFinder(context, keys);
+  constructor(context: ServiceContext, keys: SubjectKeys) {
+    this.#context = context;
+    this.#keys = keys;
+    this.accessKey = accessKeyFinder(context, keys);
+  }
 
-  const addAccount: AccountService['addAccount'] = async (name, options = {}) => {
+  owner(accountId: string): ReturnType<Accounts['owner']> {
+    const displayName = this.#context.accounts.get(accountId)?.name ?? accountId;
+    return { canonicalId: canonicalIdOf(accountId), displayName };
+  }
+
+  async addAccount(
+    name: string,
+    options: AddAccountOptions & { readonly key?: GivenKey } = {},
+  ): Promise<NewAccount | Refused> {
     if (!NAME.test(name) || name.length > limits.accountNameCharacters) return { rejected: 'invalid-name' };
     const accountId = accountIdOf(name);
-    const created = await run(accountId, {
+    const created = await this.#run(accountId, {
       type: 'CreateAccount',
       name,
       ...(options.email !== undefined && { email: options.email }),
@@ -103,72 +81,100 @@ export function createAccounts(context: ServiceContext, keys: SubjectKeys): Acco
       role: options.role ?? 'member',
     });
     if (isRejected(created)) return created;
-    const key = await createKeyFor(accountId, options.key);
+    const key = await this.#createKeyFor(accountId, options.key);
     return isRejected(key) ? key : { accountId, ...key };
-  };
+  }
 
-  return {
-    accessKey: find,
-
-    owner: (accountId) => ({
-      canonicalId: canonicalIdOf(accountId),
-      displayName: context.accounts.get(accountId)?.name ?? accountId,
-    }),
-
-    addAccount,
-
-    async obtainAdministrator(name, given) {
-      const account = context.accounts.byName(name);
-      if (!account) return addAccount(name, { role: 'admin', key: given });
-      const { accessKeyId, secretAccessKey } = given;
-      if (accessKeyId !== undefined && account.accessKeys.some((key) => key.accessKeyId === accessKeyId)) {
-        const known = find(accessKeyId);
-        if (known && (secretAccessKey === undefined || secretAccessKey === known.secret)) {
-          return { accessKeyId, secretAccessKey: known.secret };
-        }
-        await run(account.id, { type: 'RevokeAccessKey', accessKeyId });
+  async obtainAdministrator(name: string, given: GivenKey): Promise<NewAccessKey | Refused> {
+    const account = this.#context.accounts.byName(name);
+    if (!account) return this.addAccount(name, { role: 'admin', key: given });
+    const { accessKeyId, secretAccessKey } = given;
+    if (accessKeyId !== undefined && account.accessKeys.some((key) => key.accessKeyId === accessKeyId)) {
+      const known = this.accessKey(accessKeyId);
+      if (known && (secretAccessKey === undefined || secretAccessKey === known.secret)) {
+        return { accessKeyId, secretAccessKey: known.secret };
       }
-      return createKeyFor(account.id, given);
-    },
+      await this.#run(account.id, { type: 'RevokeAccessKey', accessKeyId });
+    }
+    return this.#createKeyFor(account.id, given);
+  }
 
-    async listAccounts() {
-      const all = await context.accounts.all();
-      return all.map(({ id, accessKeys, name, email, role, createdMs }) => ({
-        accountId: id,
-        name,
-        ...(email !== undefined && { email }),
-        role,
-        createdMs,
-        accessKeyIds: accessKeys.map((key) => key.accessKeyId),
-      }));
-    },
+  async listAccounts(): Promise<readonly ListedAccount[]> {
+    const all = await this.#context.accounts.all();
+    return all.map(({ id, accessKeys, name, email, role, createdMs }) => ({
+      accountId: id,
+      name,
+      ...(email !== undefined && { email }),
+      role,
+      createdMs,
+      accessKeyIds: accessKeys.map((key) => key.accessKeyId),
+    }));
+  }
 
-    async removeAccount(name) {
-      const account = context.accounts.byName(name);
-      if (!account) return { rejected: 'no-such-account' };
-      if (await isLastAdmin(account)) return { rejected: 'last-admin' };
-      const owned = await context.buckets.ofOwner(account.id, '', 1);
-      if (owned.length > 0) return { rejected: 'account-owns-buckets' };
-      const outcome = await run(account.id, { type: 'RemoveAccount' });
-      if (isRejected(outcome)) return outcome;
-      await keys.destroy(account.id);
-      return undefined;
-    },
+  async removeAccount(name: string): Promise<undefined | Refused> {
+    const account = this.#context.accounts.byName(name);
+    if (!account) return { rejected: 'no-such-account' };
+    if (await this.#isLastAdmin(account)) return { rejected: 'last-admin' };
+    const owned = await this.#context.buckets.ofOwner(account.id, '', 1);
+    if (owned.length > 0) return { rejected: 'account-owns-buckets' };
+    const outcome = await this.#run(account.id, { type: 'RemoveAccount' });
+    if (isRejected(outcome)) return outcome;
+    await this.#keys.destroy(account.id);
+    return undefined;
+  }
 
-    async createKey(name) {
-      const account = context.accounts.byName(name);
-      return account ? createKeyFor(account.id) : { rejected: 'no-such-account' };
-    },
+  async createKey(name: string): Promise<NewAccessKey | Refused> {
+    const account = this.#context.accounts.byName(name);
+    return account ? this.#createKeyFor(account.id) : { rejected: 'no-such-account' };
+  }
 
-    async revokeKey(accessKeyId) {
-      const key = context.accounts.accessKey(accessKeyId);
-      const account = key && context.accounts.get(key.accountId);
-      if (!account) return { rejected: 'no-such-key' };
-      if (account.accessKeys.length === 1 && (await isLastAdmin(account))) return { rejected: 'last-admin' };
-      const outcome = await run(account.id, { type: 'RevokeAccessKey', accessKeyId });
-      return isRejected(outcome) ? outcome : undefined;
-    },
-  };
+  async revokeKey(accessKeyId: string): Promise<undefined | Refused> {
+    const key = this.#context.accounts.accessKey(accessKeyId);
+    const account = key && this.#context.accounts.get(key.accountId);
+    if (!account) return { rejected: 'no-such-key' };
+    if (account.accessKeys.length === 1 && (await this.#isLastAdmin(account))) {
+      return { rejected: 'last-admin' };
+    }
+    const outcome = await this.#run(account.id, { type: 'RevokeAccessKey', accessKeyId });
+    return isRejected(outcome) ? outcome : undefined;
+  }
+
+  async #createKeyFor(accountId: string, given: GivenKey = {}): Promise<NewAccessKey | Refused> {
+    const { random, accounts } = this.#context;
+    const accessKeyId = given.accessKeyId ?? newAccessKeyId(random);
+    const secretAccessKey = given.secretAccessKey ?? newSecret(random);
+    if (accounts.accessKey(accessKeyId)) return { rejected: 'key-exists' };
+    const sealedSecret = seal(await this.#keys.obtain(accountId), secretAccessKey, accessKeyId, random);
+    const outcome = await this.#run(accountId, { type: 'CreateAccessKey', accessKeyId, sealedSecret });
+    return isRejected(outcome) ? outcome : { accessKeyId, secretAccessKey };
+  }
+
+  /** Whether the cloud would be left without an administrator that can call. */
+  async #isLastAdmin(account: StoredAccount): Promise<boolean> {
+    if (account.role !== 'admin') return false;
+    const all = await this.#context.accounts.all();
+    return !all.some(
+      (other) => other.id !== account.id && other.role === 'admin' && other.accessKeys.length > 0,
+    );
+  }
+
+  async #run(accountId: string, command: AccountCommand) {
+    const { accounts, log } = this.#context;
+    const outcome = await runCommand(log, {
+      decider: accountDecider,
+      lifecycle: accountLifecycle,
+      stream: accountStream(accountId),
+      command,
+      actor: SYSTEM,
+      view: () => ({
+        state: stateOf(accounts.get(accountId)),
+        expect: accounts.revision(accountId) ?? 'none',
+      }),
+      refresh: () => untilCaughtUp(this.#context),
+    });
+    if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
+    return outcome;
+  }
 }
 
 function stateOf(account: StoredAccount | undefined): AccountState {

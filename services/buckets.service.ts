@@ -6,7 +6,7 @@ import { buckets as bucketLifecycle, bucketStream } from '#core/buckets/buckets.
 import { assert } from '#core/kernel/assert.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
-import { runCommand } from '#core/runtime/run-command.ts';
+import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { BucketRejection, Buckets, Caller } from './cloud.ts';
 import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
@@ -23,83 +23,89 @@ export interface BucketAccessCheck {
 }
 
 export function createBuckets(context: ServiceContext): Buckets & BucketAccessCheck {
-  const run = async (caller: Caller, name: string, command: BucketCommand) => {
-    const outcome = await runCommand(context.log, {
+  return new BucketUseCases(context);
+}
+
+class BucketUseCases implements Buckets, BucketAccessCheck {
+  readonly #context: ServiceContext;
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+  }
+
+  find(caller: Caller, name: string): BucketAccess {
+    const bucket = this.#context.buckets.get(name);
+    if (!bucket) return { rejected: 'no-such-bucket' };
+    return bucket.owner === caller.accountId ? bucket : { rejected: 'access-denied' };
+  }
+
+  async settle(caller: Caller, name: string): Promise<void> {
+    if (this.#context.buckets.get(name)?.status !== 'closing') return;
+    const empty = await this.#context.objects.isEmpty(name);
+    if (empty) await abortUploads(this.#context, caller, name);
+    await this.#run(caller, name, { type: empty ? 'DeleteBucket' : 'ReopenBucket' });
+  }
+
+  async get(caller: Caller, name: string): Promise<BucketAccess> {
+    await this.#context.barrier();
+    await this.settle(caller, name);
+    return this.find(caller, name);
+  }
+
+  async list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]> {
+    await this.#context.barrier();
+    return this.#context.buckets.ofOwner(caller.accountId, after, limit);
+  }
+
+  async create(
+    caller: Caller,
+    name: string,
+    region: string,
+  ): Promise<StoredBucket | Rejection<BucketRejection>> {
+    await this.#context.barrier();
+    await this.settle(caller, name);
+    const { accountId: owner } = caller;
+    const owned = await this.#context.buckets.ofOwner(owner, '', limits.s3BucketsPerAccount);
+    if (owned.length >= limits.s3BucketsPerAccount && !this.#context.buckets.get(name)) {
+      return { rejected: 'too-many-buckets' };
+    }
+    const outcome = await this.#run(caller, name, { type: 'CreateBucket', owner, region });
+    if (isRejected(outcome)) return outcome;
+    assert(outcome, 'creating a bucket has an event or a rejection');
+    const { timeMs: createdMs, revision } = outcome;
+    return { name, owner, region, createdMs, status: 'open', revision };
+  }
+
+  async delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>> {
+    await this.#context.barrier();
+    await this.settle(caller, name);
+    const bucket = this.find(caller, name);
+    if (isRejected(bucket)) return bucket;
+    // Most refusals need no event: closing is only for a bucket that looks empty.
+    if (!(await this.#context.objects.isEmpty(name))) return { rejected: 'bucket-not-empty' };
+    const closed = await this.#run(caller, name, { type: 'CloseBucket' });
+    if (isRejected(closed)) return closed;
+    await this.settle(caller, name);
+    return this.#context.buckets.get(name) ? { rejected: 'bucket-not-empty' } : undefined;
+  }
+
+  async #run(caller: Caller, name: string, command: BucketCommand) {
+    const { buckets, log } = this.#context;
+    const outcome = await runCommand(log, {
       decider: bucketDecider,
       lifecycle: bucketLifecycle,
       stream: bucketStream(name),
       command,
       actor: actorOf(caller),
-      view: () => ({ state: stateOf(name), expect: context.buckets.revision(name) ?? 'none' }),
-      refresh: () => untilCaughtUp(context),
+      view: (): View<BucketState> => ({
+        state: buckets.get(name) ?? { status: 'absent' },
+        expect: buckets.revision(name) ?? 'none',
+      }),
+      refresh: () => untilCaughtUp(this.#context),
     });
-    if (outcome && !('rejected' in outcome)) await untilApplied(context, outcome);
+    if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
     return outcome;
-  };
-
-  const stateOf = (name: string): BucketState => context.buckets.get(name) ?? { status: 'absent' };
-
-  const find = (caller: Caller, name: string): BucketAccess => {
-    const bucket = context.buckets.get(name);
-    if (!bucket) return { rejected: 'no-such-bucket' };
-    return bucket.owner === caller.accountId ? bucket : { rejected: 'access-denied' };
-  };
-
-  const settle = async (caller: Caller, name: string): Promise<void> => {
-    if (context.buckets.get(name)?.status !== 'closing') return;
-    const empty = await context.objects.isEmpty(name);
-    if (empty) await abortUploads(context, caller, name);
-    await run(caller, name, { type: empty ? 'DeleteBucket' : 'ReopenBucket' });
-  };
-
-  return {
-    find,
-    settle,
-
-    async get(caller, name) {
-      await context.barrier();
-      await settle(caller, name);
-      return find(caller, name);
-    },
-
-    async list(caller, after, limit) {
-      await context.barrier();
-      return context.buckets.ofOwner(caller.accountId, after, limit);
-    },
-
-    async create(caller, name, region): Promise<StoredBucket | Rejection<BucketRejection>> {
-      await context.barrier();
-      await settle(caller, name);
-      const owned = await context.buckets.ofOwner(caller.accountId, '', limits.s3BucketsPerAccount);
-      if (owned.length >= limits.s3BucketsPerAccount && !context.buckets.get(name)) {
-        return { rejected: 'too-many-buckets' };
-      }
-      const outcome = await run(caller, name, { type: 'CreateBucket', owner: caller.accountId, region });
-      if (isRejected(outcome)) return outcome;
-      assert(outcome, 'creating a bucket has an event or a rejection');
-      return {
-        name,
-        owner: caller.accountId,
-        region,
-        createdMs: outcome.timeMs,
-        status: 'open',
-        revision: outcome.revision,
-      };
-    },
-
-    async delete(caller, name) {
-      await context.barrier();
-      await settle(caller, name);
-      const bucket = find(caller, name);
-      if (isRejected(bucket)) return bucket;
-      // Most refusals need no event: closing is only for a bucket that looks empty.
-      if (!(await context.objects.isEmpty(name))) return { rejected: 'bucket-not-empty' };
-      const closed = await run(caller, name, { type: 'CloseBucket' });
-      if (isRejected(closed)) return closed;
-      await settle(caller, name);
-      return context.buckets.get(name) ? { rejected: 'bucket-not-empty' } : undefined;
-    },
-  };
+  }
 }
 
 /**

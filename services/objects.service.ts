@@ -16,8 +16,12 @@ import {
 } from '#core/objects/objects.decider.ts';
 import { type Content, objects as objectLifecycle, objectStream } from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
-import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import type { WrittenBlob } from '#storage-nodes/stream/blob-stream.ts';
+import type {
+  ListPage,
+  ListRequest,
+  StoredObject,
+} from '#projections/objects-by-key/objects-by-key.query.ts';
+import type { BlobTarget, ByteSource, WrittenBlob } from '#storage-nodes/stream/blob-stream.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type { Caller, ObjectRejection, Objects, PutObjectRequest, WriteCondition } from './cloud.ts';
 import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
@@ -39,142 +43,140 @@ export interface ObjectWriter {
 }
 
 export function createObjects(context: ServiceContext, buckets: BucketAccessCheck): Objects & ObjectWriter {
-  const stateOf = (bucket: string, key: string): ObjectState => {
-    const object = context.objects.get(bucket, key);
-    return object ? { status: 'present', etag: object.etag } : { status: 'absent' };
-  };
-  const expectationOf = (bucket: string, key: string) => context.objects.revision(bucket, key) ?? 'none';
+  return new ObjectUseCases(context, buckets);
+}
 
-  const name = async <Refused extends string>(
+class ObjectUseCases implements Objects, ObjectWriter {
+  readonly #context: ServiceContext;
+  readonly #buckets: BucketAccessCheck;
+
+  constructor(context: ServiceContext, buckets: BucketAccessCheck) {
+    this.#context = context;
+    this.#buckets = buckets;
+  }
+
+  async name<Refused extends string>(
     caller: Caller,
     bucket: string,
     key: string,
     command: NamingCommand,
     guards: () => readonly StreamGuard[] | Rejection<Refused>,
-  ): Promise<StoredObject | Rejection<ObjectRejection | Refused>> => {
+  ): Promise<StoredObject | Rejection<ObjectRejection | Refused>> {
     const conditional = isConditional(command.condition);
-    const outcome = await runCommand(context.log, {
+    const outcome = await runCommand(this.#context.log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
       stream: objectStream(bucket, key),
       command,
       actor: actorOf(caller),
       view: (): View<ObjectState> | Rejection<ObjectRejection | Refused> => {
-        const found = buckets.find(caller, bucket);
+        const found = this.#buckets.find(caller, bucket);
         if (isRejected(found)) return found;
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
         const more = guards();
         if (isRejected(more)) return more;
-        return {
-          state: conditional ? stateOf(bucket, key) : objectDecider.initial,
-          expect: conditional ? expectationOf(bucket, key) : 'any',
-          alsoAt: [{ stream: bucketStream(bucket), revision: found.revision }, ...more],
-        };
+        const { state, expect } = conditional ? this.#viewOf(bucket, key) : BLIND;
+        const alsoAt = [{ stream: bucketStream(bucket), revision: found.revision }, ...more];
+        return { state, expect, alsoAt };
       },
       refresh: async () => {
-        await untilCaughtUp(context);
-        await buckets.settle(caller, bucket);
+        await untilCaughtUp(this.#context);
+        await this.#buckets.settle(caller, bucket);
       },
     });
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'a put has an event or a rejection');
-    await untilApplied(context, outcome);
+    await untilApplied(this.#context, outcome);
     return { ...command.content, bucket, key, revision: outcome.revision, modifiedMs: outcome.timeMs };
-  };
+  }
 
-  const put = async (caller: Caller, request: PutObjectRequest) => {
-    await context.barrier();
-    const refused = refusalBeforeBody(
-      context,
-      buckets,
-      caller,
-      request.bucket,
-      request.key,
-      request.condition,
+  async put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>> {
+    const { bucket, key, condition } = request;
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition);
+    return refused ?? this.#context.writes.track(() => this.#putAllowed(caller, request));
+  }
+
+  async #putAllowed(
+    caller: Caller,
+    request: PutObjectRequest,
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
+    const { source, digests, bucket, key, condition } = request;
+    const owner = objectStream(bucket, key);
+    const written = await this.#context.blobs.write({ source, owner, digests });
+    const draft = describeOrDiscard(this.#context, written, () => request.describe(written));
+    const { blob, sizeBytes, chunkBytes } = written;
+    const segments = sizeBytes === 0 ? [] : [{ blob, sizeBytes, chunkBytes, partNumber: 0 }];
+    const content: Content = { ...draft, sizeBytes, segments, owner: caller.accountId };
+    const command = { type: 'PutObject', content, condition } as const;
+    return nameOrDiscard(this.#context, written, () =>
+      this.name<never>(caller, bucket, key, command, () => NO_GUARDS),
     );
-    if (refused) return refused;
-    return context.writes.track(() => putAllowed(caller, request));
-  };
+  }
 
-  const putAllowed = async (caller: Caller, request: PutObjectRequest) => {
-    const written = await context.blobs.write({
-      source: request.source,
-      owner: objectStream(request.bucket, request.key),
-      digests: request.digests,
+  async get(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const found = this.#buckets.find(caller, bucket);
+    if (isRejected(found)) return found;
+    return this.#context.objects.get(bucket, key) ?? { rejected: 'no-such-key' };
+  }
+
+  read(object: Segmented, offset: number, length: number, target: BlobTarget): Promise<void> {
+    return this.#context.blobs.read(object.segments, offset, length, target);
+  }
+
+  source(object: Segmented, offset: number, length: number): ByteSource {
+    return this.#context.blobs.source(object.segments, offset, length);
+  }
+
+  async list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const found = this.#buckets.find(caller, request.bucket);
+    return isRejected(found) ? found : this.#context.objects.list(request);
+  }
+
+  async delete(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    condition: WriteCondition,
+  ): Promise<undefined | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const outcome = await runCommand(this.#context.log, {
+      decider: objectDecider,
+      lifecycle: objectLifecycle,
+      stream: objectStream(bucket, key),
+      command: { type: 'DeleteObject', condition },
+      actor: actorOf(caller),
+      view: () => {
+        const found = this.#buckets.find(caller, bucket);
+        return isRejected(found) ? found : this.#viewOf(bucket, key);
+      },
+      refresh: () => untilCaughtUp(this.#context),
     });
-    const content = describeOrDiscard(context, written, () => ({
-      ...request.describe(written),
-      sizeBytes: written.sizeBytes,
-      segments:
-        written.sizeBytes === 0
-          ? []
-          : [
-              {
-                blob: written.blob,
-                sizeBytes: written.sizeBytes,
-                chunkBytes: written.chunkBytes,
-                partNumber: 0,
-              },
-            ],
-      owner: caller.accountId,
-    }));
-    return nameOrDiscard(context, written, () =>
-      name<never>(
-        caller,
-        request.bucket,
-        request.key,
-        { type: 'PutObject', content: content satisfies Content, condition: request.condition },
-        () => [],
-      ),
-    );
-  };
+    if (isRejected(outcome)) return outcome;
+    if (outcome) await untilApplied(this.#context, outcome);
+    return undefined;
+  }
 
-  return {
-    name,
-    put,
-
-    async get(caller, bucket, key) {
-      const behind = context.barrier();
-      if (behind) await behind;
-      const found = buckets.find(caller, bucket);
-      if (isRejected(found)) return found;
-      return context.objects.get(bucket, key) ?? { rejected: 'no-such-key' };
-    },
-
-    read: (object, offset, length, target) => context.blobs.read(object.segments, offset, length, target),
-
-    source: (object, offset, length) => context.blobs.source(object.segments, offset, length),
-
-    async list(caller, request) {
-      const behind = context.barrier();
-      if (behind) await behind;
-      const found = buckets.find(caller, request.bucket);
-      if (isRejected(found)) return found;
-      return context.objects.list(request);
-    },
-
-    async delete(caller, bucket, key, condition) {
-      const behind = context.barrier();
-      if (behind) await behind;
-      const outcome = await runCommand(context.log, {
-        decider: objectDecider,
-        lifecycle: objectLifecycle,
-        stream: objectStream(bucket, key),
-        command: { type: 'DeleteObject', condition },
-        actor: actorOf(caller),
-        view: () => {
-          const found = buckets.find(caller, bucket);
-          if (isRejected(found)) return found;
-          return { state: stateOf(bucket, key), expect: expectationOf(bucket, key) };
-        },
-        refresh: () => untilCaughtUp(context),
-      });
-      if (isRejected(outcome)) return outcome;
-      if (outcome) await untilApplied(context, outcome);
-      return undefined;
-    },
-  };
+  #viewOf(bucket: string, key: string): View<ObjectState> {
+    const { objects } = this.#context;
+    return { state: stateOf(objects.get(bucket, key)), expect: objects.revision(bucket, key) ?? 'none' };
+  }
 }
+
+type Segmented = Pick<StoredObject, 'segments'>;
+
+const NO_GUARDS: readonly StreamGuard[] = [];
+/** What an unconditional put is decided on: nothing, so nothing can be in its way. */
+const BLIND: View<ObjectState> = { state: objectDecider.initial, expect: 'any' };
+
+const stateOf = (object: StoredObject | undefined): ObjectState =>
+  object ? { status: 'present', etag: object.etag } : { status: 'absent' };
 
 /**
  * What can be refused before the client has sent gigabytes; everything is judged again when the bytes are
@@ -191,8 +193,7 @@ export function refusalBeforeBody(
   const found = buckets.find(caller, bucket);
   if (isRejected(found)) return found;
   if (!isConditional(condition)) return undefined;
-  const object = context.objects.get(bucket, key);
-  return judgeCondition(object ? { status: 'present', etag: object.etag } : { status: 'absent' }, condition);
+  return judgeCondition(stateOf(context.objects.get(bucket, key)), condition);
 }
 
 /** Bytes that failed their check are named by nobody: they go at once. */

@@ -7,6 +7,7 @@ import { assert } from '#core/kernel/assert.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
+import type { StreamGuard } from '#core/log/event-log.ts';
 import type { Segment } from '#core/objects/objects.events.ts';
 import { objectStream } from '#core/objects/objects.events.ts';
 import { partDecider, type UploadState, uploadDecider } from '#core/objects/uploads.decider.ts';
@@ -17,13 +18,20 @@ import {
   uploadStream,
 } from '#core/objects/uploads.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
-import type { StoredPart, StoredUpload } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import type {
+  StoredPart,
+  StoredUpload,
+  UploadListPage,
+  UploadListRequest,
+} from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type {
   Caller,
   CompleteUploadRequest,
   ObjectRejection,
   PutPartRequest,
+  StartUploadRequest,
   UploadRejection,
   Uploads,
 } from './cloud.ts';
@@ -36,148 +44,160 @@ export function createUploads(
   buckets: BucketAccessCheck,
   objects: ObjectWriter,
 ): Uploads {
+  return new UploadUseCases(context, buckets, objects);
+}
+
+class UploadUseCases implements Uploads {
+  readonly #context: ServiceContext;
+  readonly #buckets: BucketAccessCheck;
+  readonly #objects: ObjectWriter;
+
+  constructor(context: ServiceContext, buckets: BucketAccessCheck, objects: ObjectWriter) {
+    this.#context = context;
+    this.#buckets = buckets;
+    this.#objects = objects;
+  }
+
+  async start(
+    caller: Caller,
+    request: StartUploadRequest,
+  ): Promise<StoredUpload | Rejection<UploadRejection>> {
+    const { bucket, ...described } = request;
+    await this.#context.barrier();
+    const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, request.key, {});
+    if (refused) return refused;
+    const uploadId = newId(this.#context.random);
+    const upload = { ...described, owner: caller.accountId };
+    const outcome = await runCommand(this.#context.log, {
+      decider: uploadDecider,
+      lifecycle: uploadLifecycle,
+      stream: uploadStream(bucket, uploadId),
+      command: { type: 'StartUpload', upload },
+      actor: actorOf(caller),
+      view: (): View<UploadState> | Rejection<ObjectRejection> => {
+        const found = this.#buckets.find(caller, bucket);
+        if (isRejected(found)) return found;
+        if (found.status === 'closing') return { rejected: 'operation-in-progress' };
+        const alsoAt = [{ stream: bucketStream(bucket), revision: found.revision }];
+        return { state: uploadDecider.initial, expect: 'none', alsoAt };
+      },
+      refresh: async () => {
+        await untilCaughtUp(this.#context);
+        await this.#buckets.settle(caller, bucket);
+      },
+    });
+    if (isRejected(outcome)) return outcome;
+    assert(outcome, 'starting an upload has an event or a rejection');
+    await untilApplied(this.#context, outcome);
+    return { ...upload, bucket, uploadId, startedMs: outcome.timeMs, revision: outcome.revision };
+  }
+
+  async get(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    uploadId: string,
+  ): Promise<StoredUpload | Rejection<UploadRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const upload = this.#find(caller, bucket, uploadId);
+    if (isRejected(upload)) return upload;
+    return upload.key === key ? upload : { rejected: 'no-such-upload' };
+  }
+
+  putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>> {
+    return this.#context.writes.track(() => this.#putPart(caller, request));
+  }
+
+  async #putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>> {
+    const { upload, partNumber, source, digests } = request;
+    const { bucket, uploadId } = upload;
+    const stream = partStream(bucket, uploadId, partNumber);
+    const owner = `${objectStream(bucket, upload.key)}\n${stream}`;
+    const written = await this.#context.blobs.write({ source, owner, digests });
+    const { blob, sizeBytes, chunkBytes } = written;
+    const described = describeOrDiscard(this.#context, written, () => request.describe(written));
+    const part = { blob, sizeBytes, chunkBytes, ...described };
+    return nameOrDiscard(this.#context, written, async () => {
+      const outcome = await runCommand(this.#context.log, {
+        decider: partDecider,
+        lifecycle: partLifecycle,
+        stream,
+        command: { type: 'PutPart', part },
+        actor: actorOf(caller),
+        view: () => {
+          const found = this.#find(caller, bucket, uploadId);
+          if (isRejected(found)) return found;
+          const alsoAt = [{ stream: uploadStream(bucket, uploadId), revision: upload.revision }];
+          return { state: partDecider.initial, expect: 'any', alsoAt };
+        },
+        refresh: () => untilCaughtUp(this.#context),
+      });
+      if (isRejected(outcome)) return outcome;
+      assert(outcome, 'a part has an event or a rejection');
+      await untilApplied(this.#context, outcome);
+      return { partNumber, modifiedMs: outcome.timeMs, ...part };
+    });
+  }
+
+  parts(upload: StoredUpload, after: number, limit: number): Promise<readonly StoredPart[]> {
+    return this.#context.uploads.parts(upload.bucket, upload.uploadId, after, limit);
+  }
+
+  async list(
+    caller: Caller,
+    request: UploadListRequest,
+  ): Promise<UploadListPage | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const found = this.#buckets.find(caller, request.bucket);
+    return isRejected(found) ? found : this.#context.uploads.list(request);
+  }
+
+  async complete(
+    caller: Caller,
+    request: CompleteUploadRequest,
+  ): Promise<StoredObject | Rejection<UploadRejection>> {
+    const { upload, condition } = request;
+    const { bucket, key, uploadId, revision } = upload;
+    const chosen = await chooseParts(this.#context, request);
+    if (isRejected(chosen)) return chosen;
+    const content = {
+      ...request.describe(chosen),
+      sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
+      segments: chosen.map(segmentOf),
+      owner: upload.owner,
+    };
+    const guards = (): readonly StreamGuard[] | Rejection<UploadRejection> => {
+      const found = this.#find(caller, bucket, uploadId);
+      if (isRejected(found)) return found;
+      // A part that was replaced since it was chosen must not be named: its bytes may be collected.
+      if (!chosen.every((part) => isCurrent(this.#context, upload, part)))
+        return { rejected: 'invalid-part' };
+      return [{ stream: uploadStream(bucket, uploadId), revision }];
+    };
+    const command = { type: 'CompleteObject', content, uploadId, condition } as const;
+    const stored = await this.#objects.name<UploadRejection>(caller, bucket, key, command, guards);
+    if (isRejected(stored)) return stored;
+    await endUpload(this.#context, caller, upload, { type: 'CompleteUpload' });
+    return { ...stored, uploadId };
+  }
+
+  async abort(caller: Caller, upload: StoredUpload): Promise<undefined | Rejection<UploadRejection>> {
+    const found = this.#find(caller, upload.bucket, upload.uploadId);
+    return isRejected(found) ? found : endUpload(this.#context, caller, upload, { type: 'AbortUpload' });
+  }
+
   /** The upload, as long as it is active and the caller may use it. */
-  const find = (
+  #find(
     caller: Caller,
     bucket: string,
     uploadId: string,
-  ): StoredUpload | Rejection<'access-denied' | 'no-such-bucket' | 'no-such-upload'> => {
-    const found = buckets.find(caller, bucket);
+  ): StoredUpload | Rejection<'access-denied' | 'no-such-bucket' | 'no-such-upload'> {
+    const found = this.#buckets.find(caller, bucket);
     if (isRejected(found)) return found;
-    return context.uploads.get(bucket, uploadId) ?? { rejected: 'no-such-upload' };
-  };
-
-  return {
-    async start(caller, request) {
-      await context.barrier();
-      const refused = refusalBeforeBody(context, buckets, caller, request.bucket, request.key, {});
-      if (refused) return refused;
-      const uploadId = newId(context.random);
-      const { bucket, ...described } = request;
-      const upload = { ...described, owner: caller.accountId };
-      const outcome = await runCommand(context.log, {
-        decider: uploadDecider,
-        lifecycle: uploadLifecycle,
-        stream: uploadStream(bucket, uploadId),
-        command: { type: 'StartUpload', upload },
-        actor: actorOf(caller),
-        view: (): View<UploadState> | Rejection<ObjectRejection> => {
-          const found = buckets.find(caller, bucket);
-          if (isRejected(found)) return found;
-          if (found.status === 'closing') return { rejected: 'operation-in-progress' };
-          return {
-            state: uploadDecider.initial,
-            expect: 'none',
-            alsoAt: [{ stream: bucketStream(bucket), revision: found.revision }],
-          };
-        },
-        refresh: async () => {
-          await untilCaughtUp(context);
-          await buckets.settle(caller, bucket);
-        },
-      });
-      if (isRejected(outcome)) return outcome;
-      assert(outcome, 'starting an upload has an event or a rejection');
-      await untilApplied(context, outcome);
-      return { ...upload, bucket, uploadId, startedMs: outcome.timeMs, revision: outcome.revision };
-    },
-
-    async get(caller, bucket, key, uploadId) {
-      const behind = context.barrier();
-      if (behind) await behind;
-      const upload = find(caller, bucket, uploadId);
-      if (isRejected(upload)) return upload;
-      return upload.key === key ? upload : { rejected: 'no-such-upload' };
-    },
-
-    putPart: (caller, request) => context.writes.track(() => putPart(context, find, caller, request)),
-
-    parts: (upload, after, limit) => context.uploads.parts(upload.bucket, upload.uploadId, after, limit),
-
-    async list(caller, request) {
-      const behind = context.barrier();
-      if (behind) await behind;
-      const found = buckets.find(caller, request.bucket);
-      if (isRejected(found)) return found;
-      return context.uploads.list(request);
-    },
-
-    async complete(caller, request) {
-      const { upload } = request;
-      const chosen = await chooseParts(context, request);
-      if (isRejected(chosen)) return chosen;
-      const draft = request.describe(chosen);
-      const content = {
-        ...draft,
-        sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
-        segments: chosen.map(segmentOf),
-        owner: upload.owner,
-      };
-      const { bucket, key, uploadId, revision } = upload;
-      const stored = await objects.name<
-        'no-such-upload' | 'invalid-part' | 'access-denied' | 'no-such-bucket'
-      >(
-        caller,
-        bucket,
-        key,
-        { type: 'CompleteObject', content, uploadId, condition: request.condition },
-        () => {
-          const found = find(caller, bucket, uploadId);
-          if (isRejected(found)) return found;
-          // A part that was replaced since it was chosen must not be named: its bytes may be collected.
-          if (!chosen.every((part) => isCurrent(context, upload, part))) return { rejected: 'invalid-part' };
-          return [{ stream: uploadStream(bucket, uploadId), revision }];
-        },
-      );
-      if (isRejected(stored)) return stored;
-      await endUpload(context, caller, upload, { type: 'CompleteUpload' });
-      return { ...stored, uploadId };
-    },
-
-    async abort(caller, upload) {
-      const found = find(caller, upload.bucket, upload.uploadId);
-      return isRejected(found) ? found : endUpload(context, caller, upload, { type: 'AbortUpload' });
-    },
-  };
-}
-
-async function putPart(
-  context: ServiceContext,
-  find: (caller: Caller, bucket: string, uploadId: string) => StoredUpload | Rejection<UploadRejection>,
-  caller: Caller,
-  request: PutPartRequest,
-): Promise<StoredPart | Rejection<UploadRejection>> {
-  const { upload, partNumber } = request;
-  const { bucket, uploadId } = upload;
-  const stream = partStream(bucket, uploadId, partNumber);
-  const written = await context.blobs.write({
-    source: request.source,
-    owner: `${objectStream(bucket, upload.key)}\n${stream}`,
-    digests: request.digests,
-  });
-  const { blob, sizeBytes, chunkBytes } = written;
-  const described = describeOrDiscard(context, written, () => request.describe(written));
-  const part = { blob, sizeBytes, chunkBytes, ...described };
-  return nameOrDiscard(context, written, async () => {
-    const outcome = await runCommand(context.log, {
-      decider: partDecider,
-      lifecycle: partLifecycle,
-      stream,
-      command: { type: 'PutPart', part },
-      actor: actorOf(caller),
-      view: () => {
-        const found = find(caller, bucket, uploadId);
-        if (isRejected(found)) return found;
-        const alsoAt = [{ stream: uploadStream(bucket, uploadId), revision: upload.revision }];
-        return { state: partDecider.initial, expect: 'any', alsoAt };
-      },
-      refresh: () => untilCaughtUp(context),
-    });
-    if (isRejected(outcome)) return outcome;
-    if (!outcome) return { rejected: 'no-such-upload' };
-    await untilApplied(context, outcome);
-    return { partNumber, modifiedMs: outcome.timeMs, ...part };
-  });
+    return this.#context.uploads.get(bucket, uploadId) ?? { rejected: 'no-such-upload' };
+  }
 }
 
 /** The stored parts that the client named, checked for order, presence, etag and size. */

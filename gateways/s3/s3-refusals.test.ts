@@ -25,15 +25,21 @@ const getFaults = new Map<string, unknown>();
 
 /** The cloud, but for the keys that a test has let fail. */
 function faulty(cloud: Cloud): Cloud {
+  const { objects } = cloud;
   return {
     ...cloud,
     objects: {
-      ...cloud.objects,
+      put: (caller, request) => objects.put(caller, request),
+      source: (object, offset, length) => objects.source(object, offset, length),
+      list: (caller, request) => objects.list(caller, request),
+      delete: (caller, bucket, key, condition) => objects.delete(caller, bucket, key, condition),
       get: (caller, bucket, key) =>
-        getFaults.has(key) ? Promise.reject(getFaults.get(key)) : cloud.objects.get(caller, bucket, key),
+        getFaults.has(key) ? Promise.reject(getFaults.get(key)) : objects.get(caller, bucket, key),
       read: (object, offset, length, target) => {
         const key = 'key' in object ? String(object.key) : '';
-        return (readFaults.get(key)?.(cloud) ?? cloud.objects.read)(object, offset, length, target);
+        const faultyRead = readFaults.get(key)?.(cloud);
+        if (faultyRead) return faultyRead(object, offset, length, target);
+        return objects.read(object, offset, length, target);
       },
     },
   };
