@@ -73,10 +73,9 @@ export function replyXml(call: Answering, document: string, headers = answerHead
 }
 
 function replyText(call: Answering, status: number, document: string, headers: string[]): void {
-  const body = Buffer.from(document);
-  headers.push('Content-Type', XML_TYPE, 'Content-Length', String(body.length));
+  headers.push('Content-Type', XML_TYPE, 'Content-Length', String(Buffer.byteLength(document)));
   call.response.writeHead(status, headers);
-  call.response.end(body);
+  call.response.end(document);
 }
 
 /** The error document; a HEAD gets its headers only. */

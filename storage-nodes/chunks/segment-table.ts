@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
-import { KIB, limits, MIB } from '#core/kernel/limits.ts';
+import { limits, MIB } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import type { ChunkDisk } from './chunk-disk.ts';
 import { decodeSegmentHeader, encodeSegmentHeader, SALT_BYTES, SEGMENT_HEADER_BYTES } from './needle.ts';
@@ -29,8 +29,8 @@ export interface SegmentTableOptions {
 }
 
 const FILE_NAME = /^(\d{8})\.segment$/;
-// Larger writes make large folios in the page cache, which small overwrites then pay for.
-const ZEROS = Buffer.alloc(64 * KIB);
+// Each write is a call to the thread pool, and waking it costs more than the larger pages of the page cache do.
+const ZEROS = Buffer.alloc(1 * MIB);
 const FILL_STEP_BYTES = 4 * MIB;
 const STAND_ASIDE_MS = 20;
 const SPARES_AHEAD = 2;
