@@ -71,7 +71,7 @@ export const limits = {
 
   // The streaming path.
   streamBudgetBytes: 128 * MIB,
-  streamChunksInFlight: 4,
+  streamChunksInFlight: 8,
   /** Bodies up to this length, and last pieces of longer ones, get a buffer of exactly their size. */
   streamSmallBytes: 64 * KIB,
   /** What a source may still push after it was paused: the rest of what it had in hand. */
