@@ -29,7 +29,7 @@ export interface SegmentTableOptions {
 }
 
 const FILE_NAME = /^(\d{8})\.segment$/;
-// Each write is a call to the thread pool, and waking it costs more than the larger pages of the page cache do.
+// Each write is a call to the thread pool; waking that costs more than large pages in the page cache do.
 const ZEROS = Buffer.alloc(1 * MIB);
 const FILL_STEP_BYTES = 4 * MIB;
 const STAND_ASIDE_MS = 20;
