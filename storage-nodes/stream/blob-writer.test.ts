@@ -17,7 +17,7 @@ import { createInlineDigestPool, type DigestPool, digestOnce } from './digest.ts
 const { chunkBytes, blockBytes } = limits;
 const BUFFER_BYTES = chunkBytes + blockBytes;
 const ALL: readonly DigestAlgorithm[] = ['md5', 'sha1', 'sha256', 'crc32', 'crc32c', 'crc64nvme'];
-const content = seededRandom(1).fill(Buffer.alloc(6 * chunkBytes));
+const content = seededRandom(1).fill(Buffer.alloc((limits.streamChunksInFlight + 2) * chunkBytes));
 
 /** Around every border, and within. */
 const sizes = fc.oneof(
