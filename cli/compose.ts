@@ -17,13 +17,11 @@ import { openLevelStore } from '#projections/store/level-store.ts';
 import type { ProjectionRunner } from '#projections/store/projection.ts';
 import type { ReadStore } from '#projections/store/read-store.ts';
 import { createProjectionRunner } from '#projections/store/runner.ts';
-import { type AccountService, createAccounts } from '#services/accounts.service.ts';
-import { createBuckets } from '#services/buckets.service.ts';
+import type { AccountService } from '#services/accounts.service.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { Collector } from '#services/collector.ts';
 import type { ServiceContext } from '#services/context.ts';
-import { createObjects } from '#services/objects.service.ts';
-import { createUploads } from '#services/uploads.service.ts';
+import { createCloud } from '#services/create-cloud.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
@@ -99,9 +97,7 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
       // This process is the log's only writer, so what is acknowledged is applied.
       barrier: () => undefined,
     };
-    const buckets = createBuckets(context);
-    const objects = createObjects(context, buckets);
-    const accounts = createAccounts(context, fileSubjectKeys(join(directory, 'keys'), random));
+    const { cloud, accounts } = createCloud(context, fileSubjectKeys(join(directory, 'keys'), random));
     const collector = new Collector({
       clock,
       chunks: nodes.chunks,
@@ -114,7 +110,6 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
     opened.push(async () => {
       await Promise.all(daemons.map((daemon) => daemon.stop()));
     });
-    const cloud: Cloud = { buckets, objects, uploads: createUploads(context, buckets, objects), accounts };
     return { directory, cloud, accounts, log, runner, store, nodes, writes, collector, close };
   } catch (error) {
     await close();

@@ -6,12 +6,10 @@ import { SUBJECT_KEY_BYTES } from '#core/identity/subject-keys.ts';
 import { type ManualClock, systemClock } from '#core/kernel/clock.ts';
 import { seededRandom } from '#core/kernel/random.ts';
 import type { EventLog } from '#core/log/event-log.ts';
-import { type AccountService, createAccounts } from '#services/accounts.service.ts';
-import { createBuckets } from '#services/buckets.service.ts';
+import type { AccountService } from '#services/accounts.service.ts';
 import type { Cloud } from '#services/cloud.ts';
 import type { ServiceContext } from '#services/context.ts';
-import { createObjects } from '#services/objects.service.ts';
-import { createUploads } from '#services/uploads.service.ts';
+import { createCloud } from '#services/create-cloud.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
@@ -47,12 +45,8 @@ export async function openMemoryCloud(): Promise<MemoryCloud> {
     random,
     barrier: () => undefined,
   };
-  const buckets = createBuckets(context);
-  const objects = createObjects(context, buckets);
-  const accounts = createAccounts(context, memorySubjectKeys());
   return {
-    cloud: { buckets, objects, uploads: createUploads(context, buckets, objects), accounts },
-    accounts,
+    ...createCloud(context, memorySubjectKeys()),
     clock,
     log,
     chunks,

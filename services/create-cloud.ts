@@ -1,0 +1,22 @@
+// Owns the putting together of the use cases: what a gateway is given, and the operator's side of accounts.
+
+import type { SubjectKeys } from '#core/identity/subject-keys.ts';
+import { type AccountService, createAccounts } from './accounts.service.ts';
+import { createBuckets } from './buckets.service.ts';
+import type { Cloud } from './cloud.ts';
+import type { ServiceContext } from './context.ts';
+import { createObjects } from './objects.service.ts';
+import { createUploads } from './uploads.service.ts';
+
+export interface CreatedCloud {
+  readonly cloud: Cloud;
+  readonly accounts: AccountService;
+}
+
+export function createCloud(context: ServiceContext, keys: SubjectKeys): CreatedCloud {
+  const buckets = createBuckets(context);
+  const objects = createObjects(context, buckets);
+  const uploads = createUploads(context, buckets, objects);
+  const accounts = createAccounts(context, keys);
+  return { cloud: { buckets, objects, uploads, accounts }, accounts };
+}
