@@ -1,4 +1,4 @@
-// Owns the checks of the whole composition where only a clock that can be moved helps: what deletion gives back.
+// Owns the checks of the whole composition for which a clock must be moved: what deletion gives back.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
