@@ -46,9 +46,8 @@ function commandsToTry({ s3, region, credentialsFile }: BannerFacts): string[] {
   const { host } = new URL(s3);
   const aws = `aws --endpoint-url ${s3} s3`;
   const rclone = `rclone --s3-provider Other --s3-env-auth --s3-endpoint ${s3}`;
-  const s3cmd =
-    `s3cmd --access_key=$AWS_ACCESS_KEY_ID --secret_key=$AWS_SECRET_ACCESS_KEY ` +
-    `--no-ssl --host=${host} --host-bucket=${host}`;
+  // It takes its keys from the environment too: a command line can be read by everybody on the machine.
+  const s3cmd = `s3cmd --no-ssl --host=${host} --host-bucket=${host}`;
   return [
     `export AWS_ACCESS_KEY_ID=${key('accessKey')} AWS_DEFAULT_REGION=${region}`,
     `export AWS_SECRET_ACCESS_KEY=${key('secretKey')}`,
