@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import { pino } from 'pino';
 import { ManualClock } from '#core/kernel/clock.ts';
+import { isRejected } from '#core/kernel/decider.ts';
 import { limits, MIB } from '#core/kernel/limits.ts';
 import { systemRandom } from '#core/kernel/random.ts';
 import type { Caller } from '#services/cloud.ts';
-import { isRejected } from '#services/context.ts';
 import { ScriptedSource } from '#tests/support/scripted-source.ts';
 import { openCloud } from './compose.ts';
 

@@ -85,12 +85,9 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
     const models = openReadModels(runner);
     const writes = new WritesInFlight(clock);
     const context: ServiceContext = {
+      ...models,
       log,
       runner,
-      objects: models.objects,
-      buckets: models.buckets,
-      uploads: models.uploads,
-      accounts: models.accounts,
       blobs,
       writes,
       random,

@@ -2,9 +2,9 @@
 
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRejected } from '#core/kernel/decider.ts';
 import type { Random } from '#core/kernel/random.ts';
 import type { AccountService } from '#services/accounts.service.ts';
-import { isRejected } from '#services/context.ts';
 
 export interface Credentials {
   readonly accessKey: string;

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { type AccountCommand, type AccountState, accountDecider } from '#core/identity/accounts.decider.ts';
 import { accounts as accountLifecycle, accountStream } from '#core/identity/accounts.events.ts';
 import { type SubjectKeys, seal, unseal } from '#core/identity/subject-keys.ts';
-import type { Rejection } from '#core/kernel/decider.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { runCommand } from '#core/runtime/run-command.ts';
@@ -19,7 +19,7 @@ import type {
   NewAccount,
 } from './account-admin.ts';
 import type { AccessKeyOwner, Accounts } from './cloud.ts';
-import { isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 
 /** Keys given by the operator instead of random ones, at the first start. */
 export interface GivenKey {

@@ -4,12 +4,12 @@
 import { type BucketCommand, type BucketState, bucketDecider } from '#core/buckets/buckets.decider.ts';
 import { buckets as bucketLifecycle, bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
-import type { Rejection } from '#core/kernel/decider.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { BucketRejection, Buckets, Caller } from './cloud.ts';
-import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { endUpload } from './end-upload.ts';
 
 type BucketAccess = StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>;

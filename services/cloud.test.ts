@@ -3,12 +3,12 @@
 
 import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
+import { isRejected } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { uploadStream } from '#core/objects/uploads.events.ts';
 import { type MemoryCloud, openMemoryCloud } from '#tests/support/memory-cloud.ts';
 import { ScriptedSource } from '#tests/support/scripted-source.ts';
 import type { Caller, ContentDraft, PutObjectRequest, WriteCondition } from './cloud.ts';
-import { isRejected } from './context.ts';
 
 const ADA: Caller = { accountId: 'ada', role: 'member', requestId: 'r1' };
 const BOB: Caller = { accountId: 'bob', role: 'member', requestId: 'r2' };

@@ -1,25 +1,17 @@
 // Owns what every use case is given, and the two waits that make reads strong: for the log's tail before a
 // read, and for one's own event after a write.
 
-import type { Rejection } from '#core/kernel/decider.ts';
 import type { Random } from '#core/kernel/random.ts';
 import type { Actor, Appended, EventLog } from '#core/log/event-log.ts';
-import type { AccountsById } from '#projections/accounts-by-id/accounts-by-id.query.ts';
-import type { BucketsByName } from '#projections/buckets-by-name/buckets-by-name.query.ts';
-import type { ObjectsByKey } from '#projections/objects-by-key/objects-by-key.query.ts';
+import type { ReadModels } from '#projections/all.ts';
 import type { ProjectionRunner } from '#projections/store/projection.ts';
-import type { UploadsByBucket } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
 import type { BlobStream } from '#storage-nodes/stream/blob-stream.ts';
 import type { Caller } from './cloud.ts';
 import type { WritesInFlight } from './writes-in-flight.ts';
 
-export interface ServiceContext {
+export interface ServiceContext extends Omit<ReadModels, 'namedBlobs'> {
   readonly log: EventLog;
   readonly runner: ProjectionRunner;
-  readonly objects: ObjectsByKey;
-  readonly buckets: BucketsByName;
-  readonly uploads: UploadsByBucket;
-  readonly accounts: AccountsById;
   readonly blobs: BlobStream;
   readonly writes: WritesInFlight;
   readonly random: Random;
@@ -45,10 +37,4 @@ export async function untilCaughtUp(context: ServiceContext): Promise<void> {
 
 export function actorOf(caller: Caller): Actor {
   return { user: caller.accountId, project: caller.accountId, requestId: caller.requestId };
-}
-
-export function isRejected<Value, Code extends string>(
-  outcome: Value | Rejection<Code>,
-): outcome is Rejection<Code> {
-  return typeof outcome === 'object' && outcome !== null && 'rejected' in outcome;
 }

@@ -1,12 +1,12 @@
 // Owns the end of a multipart upload: at the revision that the caller saw, or not at all.
 
-import type { Rejection } from '#core/kernel/decider.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { type UploadCommand, uploadDecider } from '#core/objects/uploads.decider.ts';
 import { uploadStream, uploads } from '#core/objects/uploads.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredUpload } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
 import type { Caller } from './cloud.ts';
-import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 
 type NoUpload = Rejection<'no-such-upload'>;
 

@@ -4,7 +4,7 @@
 
 import { bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
-import type { Rejection } from '#core/kernel/decider.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { isFault } from '#core/kernel/errors.ts';
 import type { StreamGuard } from '#core/log/event-log.ts';
 import {
@@ -24,7 +24,7 @@ import type {
 import type { BlobTarget, ByteSource, WrittenBlob } from '#storage-nodes/stream/blob-stream.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type { Caller, ObjectRejection, Objects, PutObjectRequest, WriteCondition } from './cloud.ts';
-import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 
 type NamingCommand = Exclude<ObjectCommand, { type: 'DeleteObject' }>;
 

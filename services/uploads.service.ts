@@ -4,7 +4,7 @@
 
 import { bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
-import type { Rejection } from '#core/kernel/decider.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { StreamGuard } from '#core/log/event-log.ts';
@@ -35,7 +35,7 @@ import type {
   UploadRejection,
   Uploads,
 } from './cloud.ts';
-import { actorOf, isRejected, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { endUpload } from './end-upload.ts';
 import { describeOrDiscard, nameOrDiscard, type ObjectWriter, refusalBeforeBody } from './objects.service.ts';
 

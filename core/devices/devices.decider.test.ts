@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { isRejection } from '#core/kernel/decider.ts';
+import { isRejected } from '#core/kernel/decider.ts';
 import { PlacedRing } from '#core/ring/placed-ring.ts';
 import { deciderSpec } from '#tests/support/decider-spec.ts';
 import type { DevicesCommand } from './devices.commands.ts';
@@ -29,7 +29,7 @@ function decideAll(history: readonly DevicesEvent[], ...commands: readonly Devic
   let all = [...history];
   for (const command of commands) {
     const decided = decider.decide(fold(all), command);
-    if (isRejection(decided)) throw new Error(decided.rejected);
+    if (isRejected(decided)) throw new Error(decided.rejected);
     all = [...all, ...decided];
   }
   return all;
@@ -199,7 +199,7 @@ test('whatever is commanded, events are legal and encodable, and the ring holds 
       let history: DevicesEvent[] = [created];
       for (const each of commands) {
         const decided = decider.decide(fold(history), each);
-        if (isRejection(decided)) continue;
+        if (isRejected(decided)) continue;
         for (const event of decided) {
           t.is(devices.next('ready', event.type), 'ready');
           const decoded = devices.decode(event.type, devices.encode(event));
@@ -207,7 +207,7 @@ test('whatever is commanded, events are legal and encodable, and the ring holds 
         }
       }
       const rebalanced = decider.decide(fold(history), { type: 'Rebalance', nowMs: NOW_MS * 2 });
-      if (isRejection(rebalanced)) {
+      if (isRejected(rebalanced)) {
         t.is(rebalanced.rejected, 'no-devices');
         return;
       }

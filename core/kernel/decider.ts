@@ -9,10 +9,11 @@ export interface Rejection<Code extends string = string> {
   readonly rejected: Code;
 }
 
-export function isRejection<Code extends string>(
-  outcome: readonly unknown[] | Rejection<Code>,
+/** Whether an outcome, of a decision or of a use case, is the domain's "no". */
+export function isRejected<Value, Code extends string>(
+  outcome: Value | Rejection<Code>,
 ): outcome is Rejection<Code> {
-  return !Array.isArray(outcome);
+  return typeof outcome === 'object' && outcome !== null && 'rejected' in outcome;
 }
 
 /** Facts of the envelope that a fold may use. */

@@ -1,7 +1,7 @@
 // Owns the handling of a command: look at the state, decide, append under guards, and on a lost race look
 // again. The guarantee: the events were decided on exactly the state that the append's guards pin down.
 
-import { type Decider, isRejection, type Rejection } from '#core/kernel/decider.ts';
+import { type Decider, isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import type { EventOf, Lifecycle, LifecycleTable } from '#core/kernel/lifecycle.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -51,9 +51,9 @@ export async function runCommand<
 ): Promise<Appended | undefined | Rejection<Code | Refused>> {
   for (let attempt = 0; attempt < limits.commandAttempts; attempt++) {
     const view = run.view();
-    if ('rejected' in view) return view;
+    if (isRejected(view)) return view;
     const outcome = run.decider.decide(view.state, run.command);
-    if (isRejection(outcome)) return outcome;
+    if (isRejected(outcome)) return outcome;
     if (outcome.length === 0) return undefined;
     try {
       return await log.append({

@@ -3,7 +3,7 @@
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#core/kernel/clock.ts';
-import type { Rejection } from '#core/kernel/decider.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { BodyWatch } from '#gateways/edge/body-watch.ts';
 import { collect } from '#gateways/edge/collect.ts';
@@ -114,13 +114,9 @@ function md5Only(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return md5 === undefined ? {} : { 'content-md5': md5 };
 }
 
-function isRejected<Code extends string>(outcome: unknown): outcome is Rejection<Code> {
-  return typeof outcome === 'object' && outcome !== null && 'rejected' in outcome;
-}
-
 /** What a use case of buckets gave, unless it refused. @throws S3Error */
 export function acceptBucket<Value>(call: S3Call, outcome: Value | Rejection<BucketRejection>): Value {
-  if (!isRejected<BucketRejection>(outcome)) return outcome;
+  if (!isRejected(outcome)) return outcome;
   throw errorFor(call, BUCKET_REJECTIONS[outcome.rejected]);
 }
 
@@ -130,7 +126,7 @@ export function accept<Value>(
   outcome: Value | Rejection<UploadRejection>,
   condition?: WriteCondition,
 ): Value {
-  if (!isRejected<UploadRejection>(outcome)) return outcome;
+  if (!isRejected(outcome)) return outcome;
   throw errorFor(call, OBJECT_REJECTIONS[outcome.rejected], condition);
 }
 

@@ -9,12 +9,12 @@
 // Every event (bytes, end, failure, budget, put, digest) is recorded, then #advance() does what has
 // become possible.
 
-import { crc32 } from '@node-rs/crc32';
 import { Bug } from '#core/kernel/assert.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
+import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
 import { chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
 import type { ChunkClient, QuorumPut } from '#storage-nodes/client/blob-client.ts';
 import type { BlobWriteRequest, ByteSink, WrittenBlob } from './blob-stream.ts';
@@ -321,14 +321,4 @@ export class BlobWriter implements ByteSink {
     if (this.#handedOn === 0) report();
     else discardChunks(this.#parts.chunks, this.#blob, this.#handedOn).then(report, report);
   }
-}
-
-function blockChecksums(data: Uint8Array): Uint32Array {
-  const { blockBytes } = limits;
-  if (data.length <= blockBytes) return Uint32Array.of(crc32(data));
-  const checksums = new Uint32Array(Math.ceil(data.length / blockBytes));
-  for (let block = 0; block < checksums.length; block++) {
-    checksums[block] = crc32(data.subarray(block * blockBytes, (block + 1) * blockBytes));
-  }
-  return checksums;
 }

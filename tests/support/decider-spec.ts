@@ -4,7 +4,7 @@
 
 import type { ExecutionContext } from 'ava';
 import type { Decider, EventFacts, Rejection } from '#core/kernel/decider.ts';
-import { isRejection } from '#core/kernel/decider.ts';
+import { isRejected } from '#core/kernel/decider.ts';
 
 export interface DeciderSpec<Command, Event, Code extends string> {
   /** The events that happened before, oldest first. */
@@ -41,7 +41,7 @@ export function deciderSpec<
           const state = fold(decider.initial, history, 0);
           const decided = decider.decide(state, command);
           t.deepEqual<unknown, unknown>(decided, expected);
-          if (!isRejection(decided)) fold(state, decided, history.length);
+          if (!isRejected(decided)) fold(state, decided, history.length);
         },
       }),
     }),

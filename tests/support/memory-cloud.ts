@@ -34,12 +34,9 @@ export async function openMemoryCloud(): Promise<MemoryCloud> {
   const digests = createInlineDigestPool();
   const blobs = createBlobStream({ chunks, random, clock: systemClock, digests });
   const context: ServiceContext = {
+    ...models,
     log,
     runner,
-    objects: models.objects,
-    buckets: models.buckets,
-    uploads: models.uploads,
-    accounts: models.accounts,
     blobs,
     writes: new WritesInFlight(clock),
     random,
