@@ -5,26 +5,15 @@ import { ManualClock } from '#core/kernel/clock.ts';
 import { KIB } from '#core/kernel/limits.ts';
 import { MemoryDisk } from '#core/kernel/memory-disk.ts';
 import { seededRandom } from '#core/kernel/random.ts';
+import { LOG_DIRECTORY, openLogOn } from '#tests/support/log-on-disk.ts';
 import { collect, followToTail, note, textOf } from '../suite/support.ts';
-import { EmbeddedLog } from './embedded-log.ts';
 import { openForReading } from './read-only-log.ts';
 import { verifyLog } from './verify.ts';
 
-const DIRECTORY = '/log';
-
-function openOn(disk: MemoryDisk): Promise<EmbeddedLog> {
-  return EmbeddedLog.open({
-    directory: DIRECTORY,
-    clock: new ManualClock(),
-    random: seededRandom(2),
-    disk,
-    segmentBytes: 8 * KIB,
-    lock: () => ({ release: () => {} }),
-  });
-}
+const openOn = (disk: MemoryDisk) => openLogOn(disk, 8 * KIB, 2);
 
 const files = (disk: MemoryDisk) =>
-  disk.list(DIRECTORY).map((name) => [name, disk.bytesOf(`${DIRECTORY}/${name}`).toString('latin1')]);
+  disk.list(LOG_DIRECTORY).map((name) => [name, disk.bytesOf(`${LOG_DIRECTORY}/${name}`).toString('latin1')]);
 
 test('a reader sees what was appended, and changes no file', async (t) => {
   const disk = new MemoryDisk();
@@ -32,7 +21,7 @@ test('a reader sees what was appended, and changes no file', async (t) => {
   for (let at = 0; at < 100; at++) await note(log, `notes/${at % 3}`, `${at}`);
   const crashed = disk.crashed(seededRandom(3));
   const before = files(crashed);
-  const reader = await openForReading(DIRECTORY, new ManualClock(), crashed);
+  const reader = await openForReading(LOG_DIRECTORY, new ManualClock(), crashed);
   t.deepEqual(await reader.tail(), [100]);
   t.is((await followToTail({ ...unwritable, ...methodsOf(reader) })).length, 100);
   const read = await collect(reader.read('notes/1', { from: 30 }));
@@ -60,7 +49,7 @@ test('a reader follows a log that goes on, across segments, as its clock moves',
   const log = await openOn(disk);
   await note(log, 'notes/a', '0');
   const clock = new ManualClock();
-  const reader = await openForReading(DIRECTORY, clock, disk);
+  const reader = await openForReading(LOG_DIRECTORY, clock, disk);
   const texts: string[] = [];
   const following = (async () => {
     for await (const batch of reader.follow({ from: [] })) {
@@ -72,7 +61,7 @@ test('a reader follows a log that goes on, across segments, as its clock moves',
     await note(log, 'notes/a', `${at}`);
     if (at % 20 === 0) clock.advance(1_000);
   }
-  t.true(disk.list(DIRECTORY).filter((name) => name.endsWith('.segment')).length > 3);
+  t.true(disk.list(LOG_DIRECTORY).filter((name) => name.endsWith('.segment')).length > 3);
   let isDone = false;
   void following.then(() => {
     isDone = true;
@@ -95,13 +84,13 @@ test('an unfinished frame is the end for a reader, until it is whole', async (t)
   await note(log, 'notes/a', 'one');
   const firstBytes = log.sizeBytes;
   await note(log, 'notes/a', 'two');
-  const path = `${DIRECTORY}/0000000001.segment`;
+  const path = `${LOG_DIRECTORY}/0000000001.segment`;
   const whole = disk.bytesOf(path);
   const half = new MemoryDisk();
   half.put(path, Buffer.from(whole).fill(0, firstBytes + 100));
-  const reader = await openForReading(DIRECTORY, new ManualClock(), half);
+  const reader = await openForReading(LOG_DIRECTORY, new ManualClock(), half);
   t.deepEqual(await reader.tail(), [1]);
-  t.is((await verifyLog({ directory: DIRECTORY, disk: half })).events, 1);
+  t.is((await verifyLog({ directory: LOG_DIRECTORY, disk: half })).events, 1);
   const file = half.open(path, 'update');
   file.writeSync(whole, 0);
   t.deepEqual(await reader.tail(), [2]);
@@ -121,13 +110,13 @@ test('a log may be verified while it is written', async (t) => {
   });
   let events = 0;
   while (isWriting) {
-    const verified = await verifyLog({ directory: DIRECTORY, disk });
+    const verified = await verifyLog({ directory: LOG_DIRECTORY, disk });
     t.true(verified.events >= events);
     events = verified.events;
     await new Promise((resolve) => setImmediate(resolve));
   }
   const reports: number[] = [];
-  const options = { directory: DIRECTORY, disk, untilOffset: 300 };
+  const options = { directory: LOG_DIRECTORY, disk, untilOffset: 300 };
   const verified = await verifyLog({ ...options, report: (done, total) => reports.push(done / total) });
   t.is(verified.events, 300);
   t.is(reports.at(-1), 1);

@@ -9,27 +9,16 @@ import { Fault, isFault } from '#core/kernel/errors.ts';
 import { KIB } from '#core/kernel/limits.ts';
 import { MemoryDisk } from '#core/kernel/memory-disk.ts';
 import { seededRandom } from '#core/kernel/random.ts';
+import { LOG_DIRECTORY, openLogOn } from '#tests/support/log-on-disk.ts';
 import { event, followToTail, note, textOf, textsIn } from '../suite/support.ts';
-import { EmbeddedLog } from './embedded-log.ts';
 import { SEGMENT_HEADER_BYTES } from './frame.ts';
 import { verifyLog } from './verify.ts';
 
-const DIRECTORY = '/log';
-const FIRST = `${DIRECTORY}/0000000001.segment`;
+const FIRST = `${LOG_DIRECTORY}/0000000001.segment`;
 const clock = new ManualClock();
-const noLock = () => ({ release: () => {} });
 
-function openOn(disk: MemoryDisk, segmentBytes = 16 * KIB, seed = 1): Promise<EmbeddedLog> {
-  const random = seededRandom(seed);
-  return EmbeddedLog.open({
-    directory: DIRECTORY,
-    clock,
-    random,
-    disk,
-    segmentBytes,
-    lock: noLock,
-  });
-}
+const openOn = (disk: MemoryDisk, segmentBytes = 16 * KIB, seed = 1) =>
+  openLogOn(disk, segmentBytes, seed, clock);
 
 async function textsOn(disk: MemoryDisk): Promise<string[]> {
   const log = await openOn(disk);
@@ -98,7 +87,7 @@ test('a tail cut at any byte keeps every event that is whole, and the log goes o
     t.is((await note(log, 'notes/key/more', 'more')).position.offset, left);
     await log.close();
     await assertLogIs(t, disk, [...texts.slice(0, left), 'more'], `goes on from ${cut}`);
-    await t.notThrowsAsync(verifyLog({ directory: DIRECTORY, disk }));
+    await t.notThrowsAsync(verifyLog({ directory: LOG_DIRECTORY, disk }));
   }
   return t.pass();
 });
@@ -141,7 +130,7 @@ test('damage in an older segment is refused by verification and by readers, with
   const log = await openOn(disk);
   for (let at = 0; at < 200; at++) await note(log, 'notes/a', `${at} ${'x'.repeat(300)}`);
   await log.close();
-  const { events, segments, lastHash } = await verifyLog({ directory: DIRECTORY, disk });
+  const { events, segments, lastHash } = await verifyLog({ directory: LOG_DIRECTORY, disk });
   t.is(events, 200);
   t.true(segments > 3);
   t.regex(lastHash, /^[0-9a-f]{64}$/);
@@ -150,7 +139,7 @@ test('damage in an older segment is refused by verification and by readers, with
   disk.put(FIRST, image);
   const damaged = await openOn(disk);
   const where = { name: 'Fault', code: 'corruption', message: /0000000001\.segment is damaged at byte \d+/ };
-  await t.throwsAsync(verifyLog({ directory: DIRECTORY, disk }), where);
+  await t.throwsAsync(verifyLog({ directory: LOG_DIRECTORY, disk }), where);
   await t.throwsAsync(followToTail(damaged), where);
   await t.throwsAsync(textsIn(damaged, 'notes/a'), { name: 'Fault', code: 'corruption' });
   t.is((await note(damaged, 'notes/a', 'goes on')).revision, 200);
@@ -176,7 +165,7 @@ test('a frame that was exchanged for another sound one breaks the hash chain', a
   const end = SEGMENT_HEADER_BYTES + firstBytes;
   other.bytesOf(FIRST).copy(forged, SEGMENT_HEADER_BYTES, SEGMENT_HEADER_BYTES, end);
   one.put(FIRST, forged);
-  await t.throwsAsync(verifyLog({ directory: DIRECTORY, disk: one }), {
+  await t.throwsAsync(verifyLog({ directory: LOG_DIRECTORY, disk: one }), {
     code: 'corruption',
     message: /hash chain/,
   });
@@ -187,7 +176,7 @@ test('a missing segment is refused', async (t) => {
   const log = await openOn(disk);
   for (let at = 0; at < 200; at++) await note(log, 'notes/a', `${at} ${'x'.repeat(300)}`);
   await log.close();
-  disk.remove(`${DIRECTORY}/0000000002.segment`);
+  disk.remove(`${LOG_DIRECTORY}/0000000002.segment`);
   await t.throwsAsync(openOn(disk), { code: 'corruption', message: /expected segment 2/ });
 });
 
@@ -215,7 +204,7 @@ test('whatever sectors a loss of power tears, what was acknowledged is there, an
         t.deepEqual(await textsIn(log, `notes/${stream}`), expected);
       }
       await log.close();
-      t.is((await verifyLog({ directory: DIRECTORY, disk })).events, texts.length);
+      t.is((await verifyLog({ directory: LOG_DIRECTORY, disk })).events, texts.length);
     }
   });
   await fc.assert(property, { numRuns: 30 });
@@ -279,7 +268,7 @@ test('on a full disk appends are refused, reading goes on, and with space append
   const { position } = await note(log, 'notes/b', 'after', { expect: written.length / 4 - 1 });
   t.is(position.offset, written.length);
   await log.close();
-  t.is((await verifyLog({ directory: DIRECTORY, disk })).events, written.length + 1);
+  t.is((await verifyLog({ directory: LOG_DIRECTORY, disk })).events, written.length + 1);
 });
 
 test('a frame that was refused for want of space is not found later, and the log goes on', async (t) => {

@@ -3,17 +3,16 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { ManualClock } from '#core/kernel/clock.ts';
 import { KIB, limits } from '#core/kernel/limits.ts';
 import { MemoryDisk } from '#core/kernel/memory-disk.ts';
 import { seededRandom } from '#core/kernel/random.ts';
+import { LOG_DIRECTORY, openLogOn } from '#tests/support/log-on-disk.ts';
 import { note, textsIn } from '../suite/support.ts';
-import { EmbeddedLog } from './embedded-log.ts';
+import type { EmbeddedLog } from './embedded-log.ts';
 import { StreamHasher } from './stream-hash.ts';
 import { StreamIndex } from './stream-index.ts';
 import { compareHash, ENTRY_WORDS, type StreamEntry, StreamTable } from './stream-table.ts';
 
-const DIRECTORY = '/log';
 const hasher = new StreamHasher(seededRandom(1).fill(Buffer.alloc(16)));
 
 function find(index: StreamIndex | StreamTable, stream: string): StreamEntry | undefined {
@@ -71,7 +70,7 @@ test('the index answers as a map does through rolls, merges and reopening', asyn
     const disk = new MemoryDisk();
     const random = seededRandom(seed);
     const map = new Map<string, StreamEntry>();
-    let index = await StreamIndex.open(disk, DIRECTORY, 0);
+    let index = await StreamIndex.open(disk, LOG_DIRECTORY, 0);
     let segment = 1;
     for (const { writes, streams, reopen } of steps) {
       for (let write = 0; write < writes; write++) {
@@ -86,7 +85,7 @@ test('the index answers as a map does through rolls, merges and reopening', asyn
         await index.settle();
         t.is(index.coveredSegments, segment);
         await index.close();
-        index = await StreamIndex.open(disk, DIRECTORY, segment);
+        index = await StreamIndex.open(disk, LOG_DIRECTORY, segment);
         t.is(index.coveredSegments, segment);
       }
       segment++;
@@ -96,7 +95,7 @@ test('the index answers as a map does through rolls, merges and reopening', asyn
     }
     await index.settle();
     for (const [stream, entry] of map) t.deepEqual(find(index, stream), entry);
-    const files = disk.list(DIRECTORY).length;
+    const files = disk.list(LOG_DIRECTORY).length;
     t.true(files < limits.logIndexFanIn * 2, `${files} files of ${steps.length} segments`);
     await index.close();
   });
@@ -114,33 +113,24 @@ async function longLog(disk: MemoryDisk, events: number): Promise<EmbeddedLog> {
   return log;
 }
 
-function openOn(disk: MemoryDisk): Promise<EmbeddedLog> {
-  return EmbeddedLog.open({
-    directory: DIRECTORY,
-    clock: new ManualClock(),
-    random: seededRandom(2),
-    disk,
-    segmentBytes: 8 * KIB,
-    lock: () => ({ release: () => {} }),
-  });
-}
+const openOn = (disk: MemoryDisk) => openLogOn(disk, 8 * KIB, 2);
 
 test('what is missing or damaged of the index is made anew from the log', async (t) => {
   const disk = new MemoryDisk();
   await (await longLog(disk, 2_000)).close();
-  const runs = () => disk.list(DIRECTORY).filter((name) => name.endsWith('.streams'));
+  const runs = () => disk.list(LOG_DIRECTORY).filter((name) => name.endsWith('.streams'));
   t.true(runs().length > 1);
   const damages: (() => void)[] = [
     () => {
-      for (const name of runs()) disk.remove(`${DIRECTORY}/${name}`);
+      for (const name of runs()) disk.remove(`${LOG_DIRECTORY}/${name}`);
     },
-    () => disk.remove(`${DIRECTORY}/${runs()[0]}`),
+    () => disk.remove(`${LOG_DIRECTORY}/${runs()[0]}`),
     () => {
-      const path = `${DIRECTORY}/${runs()[1]}`;
+      const path = `${LOG_DIRECTORY}/${runs()[1]}`;
       const bytes = disk.bytesOf(path);
       disk.put(path, bytes.fill(1, bytes.length - 80, bytes.length - 70));
     },
-    () => disk.put(`${DIRECTORY}/0000000001-0000009999.streams`, Buffer.alloc(4_096)),
+    () => disk.put(`${LOG_DIRECTORY}/0000000001-0000009999.streams`, Buffer.alloc(4_096)),
   ];
   for (const damage of damages) {
     damage();
@@ -157,10 +147,10 @@ test('what is missing or damaged of the index is made anew from the log', async 
 test('a damaged page of the index is refused, not believed', async (t) => {
   const disk = new MemoryDisk();
   await (await longLog(disk, 2_000)).close();
-  for (const name of disk.list(DIRECTORY).filter((each) => each.endsWith('.streams'))) {
-    const bytes = disk.bytesOf(`${DIRECTORY}/${name}`);
+  for (const name of disk.list(LOG_DIRECTORY).filter((each) => each.endsWith('.streams'))) {
+    const bytes = disk.bytesOf(`${LOG_DIRECTORY}/${name}`);
     bytes[9] = (bytes[9] as number) ^ 1;
-    disk.put(`${DIRECTORY}/${name}`, bytes);
+    disk.put(`${LOG_DIRECTORY}/${name}`, bytes);
   }
   const log = await openOn(disk);
   const outcomes = await Promise.allSettled(
