@@ -11,6 +11,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { lockDirectory } from '#core/log/embedded/directory-lock.ts';
 import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
+import { ClusterRing } from '#core/runtime/cluster-ring.ts';
 import { type Daemon, startDaemon } from '#core/runtime/daemon.ts';
 import { openReadModels, projections } from '#projections/all.ts';
 import { openLevelStore } from '#projections/store/level-store.ts';
@@ -74,7 +75,15 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
     );
     const runner = await createProjectionRunner({ log, store, projections, clock, onFault });
     opened.push(() => runner.close());
-    const nodes = await openStorageNodes({ directory: join(directory, 'nodes'), log, clock, random, logger });
+    const cluster = await ClusterRing.open({ log, onFault });
+    opened.push(() => cluster.close());
+    const nodes = await openStorageNodes({
+      directory: join(directory, 'nodes'),
+      cluster,
+      clock,
+      random,
+      logger,
+    });
     opened.push(() => nodes.close());
     const digests = createWorkerDigestPool({ workerUrl: digestWorkerUrl() });
     opened.push(() => digests.close());

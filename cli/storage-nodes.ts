@@ -1,15 +1,13 @@
 // Owns the storage nodes of a cloud in one process: their devices, the ring that places chunks on them, and
 // what keeps them whole. A device that cannot be opened is left out, and the others serve: that is what
-// replicas are for.
+// replicas are for. Devices that are added or removed while the process runs are opened or closed.
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
-import type { EventLog } from '#core/log/event-log.ts';
-import type { Ring } from '#core/ring/ring.ts';
-import { obtainRing } from '#core/runtime/cluster-ring.ts';
+import { type ClusterRing, placeFirstDevices } from '#core/runtime/cluster-ring.ts';
 import { type Auditor, createAuditor } from '#storage-nodes/audit/auditor.ts';
 import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
@@ -19,14 +17,13 @@ import { createRepairer, type Repairer } from '#storage-nodes/replication/repair
 export interface StorageNodesOptions {
   /** One directory a node lies in it. */
   readonly directory: string;
-  readonly log: EventLog;
+  readonly cluster: ClusterRing;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
 
 export interface StorageNodes {
-  readonly ring: Ring;
   /** By device id. */
   readonly stores: ReadonlyMap<number, ChunkStore>;
   readonly chunks: QuorumClient;
@@ -40,37 +37,78 @@ export interface StorageNodes {
 const FIRST_DEVICES = [1, 2, 3].map((number) => ({ node: `node-${number}`, zone: `zone-${number}` }));
 
 export async function openStorageNodes(options: StorageNodesOptions): Promise<StorageNodes> {
-  const { directory, log, clock, random, logger } = options;
-  const { ring, devices } = await obtainRing(log, clock, FIRST_DEVICES);
-  const stores = new Map<number, ChunkStore>();
-  await Promise.all(
-    devices.map(async ({ id, node }) => {
-      try {
-        stores.set(id, await DiskChunkStore.open({ directory: join(directory, node), clock, random }));
-      } catch (error) {
-        logger.error({ device: id, node, err: error }, 'the device cannot be opened and is left out');
-      }
-    }),
-  );
-  const ringOf = () => ring;
-  const node = (deviceId: number) => stores.get(deviceId);
-  const chunks = createChunkClient({ ring: ringOf, node, clock });
-  const repairer = createRepairer({ ring: ringOf, node });
-  const auditor = createAuditor({ ring: ringOf, store: node, repair: (id) => repairer.repair(id) });
+  const { cluster, clock, logger } = options;
+  await placeFirstDevices(cluster, clock, FIRST_DEVICES);
+  const devices = new LocalDevices(options);
+  await devices.settle();
+  const forget = cluster.onChange(() => {
+    devices.settle().catch((error) => logger.error({ err: error }, 'the devices did not settle'));
+  });
+  const ring = () => cluster.ring();
+  const node = (deviceId: number) => devices.stores.get(deviceId);
+  const chunks = createChunkClient({ ring, node, clock });
+  const repairer = createRepairer({ ring, node });
+  const auditor = createAuditor({ ring, store: node, repair: (id) => repairer.repair(id) });
   return {
-    ring,
-    stores,
+    stores: devices.stores,
     chunks,
     auditor,
     repairer,
     async compactOnce() {
       let compacted = 0;
-      for (const store of stores.values()) compacted += await store.compact(limits.compactSegmentsPerPass);
+      for (const store of devices.stores.values()) {
+        compacted += await store.compact(limits.compactSegmentsPerPass);
+      }
       return compacted;
     },
     async close() {
+      forget();
       await chunks.close();
-      await Promise.all([...stores.values()].map((store) => store.close()));
+      await devices.close();
     },
   };
+}
+
+/** The open devices of this process, made to be those that the cluster has. */
+class LocalDevices {
+  readonly stores = new Map<number, ChunkStore>();
+  readonly #options: StorageNodesOptions;
+  /** Those that could not be opened are not tried again before a restart. */
+  readonly #broken = new Set<number>();
+  #settling: Promise<void> = Promise.resolve();
+
+  constructor(options: StorageNodesOptions) {
+    this.#options = options;
+  }
+
+  settle(): Promise<void> {
+    this.#settling = this.#settling.then(() => this.#settleOnce());
+    return this.#settling;
+  }
+
+  async close(): Promise<void> {
+    await this.#settling;
+    await Promise.all([...this.stores.values()].map((store) => store.close()));
+  }
+
+  async #settleOnce(): Promise<void> {
+    const { devices } = this.#options.cluster.state;
+    const missing = devices.filter(({ id }) => !this.stores.has(id) && !this.#broken.has(id));
+    await Promise.all(missing.map(({ id, node }) => this.#open(id, node)));
+    for (const [id, store] of this.stores) {
+      if (devices.some((device) => device.id === id)) continue;
+      this.stores.delete(id);
+      await store.close();
+    }
+  }
+
+  async #open(id: number, node: string): Promise<void> {
+    const { directory, clock, random, logger } = this.#options;
+    try {
+      this.stores.set(id, await DiskChunkStore.open({ directory: join(directory, node), clock, random }));
+    } catch (error) {
+      this.#broken.add(id);
+      logger.error({ device: id, node, err: error }, 'the device cannot be opened and is left out');
+    }
+  }
 }

@@ -21,7 +21,24 @@ export type DevicesCommand =
   | { readonly type: 'SetDeviceWeight'; readonly device: number; readonly weightMilli: number }
   /** The device is gone: its replicas are placed anew, at once, by the next rebalance. */
   | { readonly type: 'RemoveDevice'; readonly device: number }
-  | { readonly type: 'Rebalance'; readonly nowMs: number };
+  | { readonly type: 'Rebalance'; readonly nowMs: number }
+  | {
+      /**
+       * A node that runs apart tells where it is and which disks it has; each new disk becomes a device. The
+       * first ring is made when `firstNodes` nodes have joined; who joins later stands by with weight 0.
+       */
+      readonly type: 'JoinNode';
+      readonly node: string;
+      readonly zone: string;
+      readonly address: string;
+      readonly controlAddress: string;
+      /** One or more; 32 hexadecimal digits each. */
+      readonly disks: readonly string[];
+      readonly firstNodes: number;
+      readonly nowMs: number;
+    }
+  /** `gone`: even though the ring in force places data on it. */
+  | { readonly type: 'RemoveNode'; readonly node: string; readonly gone: boolean };
 
 export type DevicesRejection =
   | 'ring-exists'
@@ -31,11 +48,19 @@ export type DevicesRejection =
   /** The table would not fit into an event. */
   | 'ring-too-large'
   | 'device-absent'
-  /** Empty or overlong name of node or zone. */
+  /** Empty or overlong name of node or zone, or no disk. */
   | 'device-invalid'
   | 'device-limit'
   /** A node lies in one zone only. */
   | 'node-in-other-zone'
   | 'weight-invalid'
+  | 'node-absent'
+  /** The ring in force still places partitions on the node's devices. */
+  | 'node-holds-data'
+  /** The node is known with other disks, none of which came along. */
+  | 'node-name-taken'
+  | 'disk-of-other-node'
+  /** The disk was a device that has been removed. */
+  | 'disk-retired'
   /** No device has a weight above 0. */
   | 'no-devices';

@@ -217,3 +217,90 @@ test('whatever is commanded, events are legal and encodable, and the ring holds 
     { numRuns: 60 },
   );
 });
+
+const DISK = ['0', '1', '2', '3'].map((digit) => digit.repeat(32));
+const joining = (
+  node: string,
+  zone: string,
+  ...disks: (string | undefined)[]
+): Extract<DevicesCommand, { type: 'JoinNode' }> => ({
+  ...({ type: 'JoinNode', node, zone, address: `${node}:7000`, controlAddress: `${node}:7001` } as const),
+  ...{ disks: disks.map((disk) => disk ?? ''), firstNodes: 3, nowMs: NOW_MS },
+});
+const joinedThree = decideAll(
+  [created],
+  joining('a', 'x', DISK[0]),
+  joining('b', 'y', DISK[1]),
+  joining('c', 'z', DISK[2]),
+);
+
+test('nodes join with their disks, and the last of the first ones brings the ring', (t) => {
+  t.deepEqual(
+    joinedThree.map(({ type }) => type),
+    ['RingCreated', ...Array(3).fill(['NodeJoined', 'DeviceAdded']).flat(), 'RingRebalanced'],
+  );
+  t.is(fold(joinedThree).ring?.primaries(0).length, 3);
+});
+
+test('joining again changes nothing but an address', (t) => {
+  const given = () => deciderSpec(t, decider).given(...joinedThree);
+  given()
+    .when(joining('b', 'y', DISK[1]))
+    .then([]);
+  given()
+    .when({ ...joining('b', 'y', DISK[1]), address: 'elsewhere:1' })
+    .then([
+      {
+        type: 'NodeAddressChanged',
+        data: { node: 'b', address: 'elsewhere:1', controlAddress: 'b:7001' },
+      },
+    ]);
+});
+
+test('who joins when there is a ring stands by', (t) => {
+  const state = fold(decideAll(joinedThree, joining('d', 'x', DISK[3])));
+  t.like(state.devices.at(-1), { node: 'd', weight: 0, disk: DISK[3] });
+  t.is(state.ring?.version, 1);
+});
+
+test('a node that is not who it says is refused', (t) => {
+  const given = () => deciderSpec(t, decider).given(...joinedThree);
+  given()
+    .when(joining('b', 'x', DISK[1]))
+    .then({ rejected: 'node-in-other-zone' });
+  given()
+    .when(joining('b', 'y', DISK[3]))
+    .then({ rejected: 'node-name-taken' });
+  given()
+    .when(joining('d', 'y', DISK[1]))
+    .then({ rejected: 'disk-of-other-node' });
+  given().when(joining('d', 'y')).then({ rejected: 'device-invalid' });
+  given()
+    .when(joining('d', 'y', 'no-id'))
+    .then({ rejected: 'device-invalid' });
+});
+
+test('a node is removed when it holds nothing, or when it is gone for good', (t) => {
+  const given = (...more: DevicesEvent[]) => deciderSpec(t, decider).given(...joinedThree, ...more);
+  const removed: DevicesEvent[] = [
+    { type: 'DeviceRemoved', data: { device: 1 } },
+    { type: 'NodeLeft', data: { node: 'b' } },
+  ];
+  given().when({ type: 'RemoveNode', node: 'nobody', gone: true }).then({ rejected: 'node-absent' });
+  given().when({ type: 'RemoveNode', node: 'b', gone: false }).then({ rejected: 'node-holds-data' });
+  given().when({ type: 'RemoveNode', node: 'b', gone: true }).then(removed);
+  given(...removed)
+    .when(joining('b', 'y', DISK[1]))
+    .then({ rejected: 'disk-retired' });
+  const drained = decideAll(
+    joinedThree,
+    joining('d', 'y', DISK[3]),
+    { type: 'SetDeviceWeight', device: 1, weightMilli: 0 },
+    { type: 'SetDeviceWeight', device: 3, weightMilli: 1_000 },
+    { type: 'Rebalance', nowMs: NOW_MS },
+  );
+  deciderSpec(t, decider)
+    .given(...drained)
+    .when({ type: 'RemoveNode', node: 'b', gone: false })
+    .then(removed);
+});

@@ -1,7 +1,8 @@
-// Owns the decisions on the ring. Guarantee: the ring in force is the one in the last RingRebalanced;
+// Owns the decisions on nodes, devices and the ring. Guarantee: the ring in force is the one in the last RingRebalanced;
 // building it is pure and seeded, so deciding again over the same state and time gives the same bytes.
 
-import type { Decider, Rejection } from '#core/kernel/decider.ts';
+import { type Decider, isRejected, type Rejection } from '#core/kernel/decider.ts';
+import { isId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { PlacedRing } from '#core/ring/placed-ring.ts';
 import type { Device } from '#core/ring/ring.ts';
@@ -9,11 +10,28 @@ import { type RingShape, rebalance } from '#core/ring/ring-builder.ts';
 import type { DevicesCommand, DevicesRejection } from './devices.commands.ts';
 import type { DevicesEvent } from './devices.events.ts';
 
+/** A node that runs apart. */
+export interface ClusterNode {
+  readonly name: string;
+  readonly zone: string;
+  readonly address: string;
+  readonly controlAddress: string;
+}
+
+export interface ClusterDevice extends Device {
+  /** Undefined for one that lies in the same process. */
+  readonly disk?: string;
+}
+
 export interface DevicesState {
   /** Undefined before RingCreated. */
   readonly shape: RingShape | undefined;
+  /** Those that joined and did not leave, in order of joining. */
+  readonly nodes: readonly ClusterNode[];
   /** Those that were added and not removed, in order of id. */
-  readonly devices: readonly Device[];
+  readonly devices: readonly ClusterDevice[];
+  /** Disks of devices that were removed. */
+  readonly retiredDisks: readonly string[];
   readonly nextDeviceId: number;
   /** Undefined before the first rebalance. */
   readonly ring: PlacedRing | undefined;
@@ -24,7 +42,14 @@ type CommandOf<Type extends DevicesCommand['type']> = Extract<DevicesCommand, { 
 
 export const devicesDecider: Decider<DevicesState, DevicesCommand, DevicesEvent, DevicesRejection> = {
   family: 'devices',
-  initial: { shape: undefined, devices: [], nextDeviceId: 0, ring: undefined },
+  initial: {
+    shape: undefined,
+    nodes: [],
+    devices: [],
+    retiredDisks: [],
+    nextDeviceId: 0,
+    ring: undefined,
+  },
   decide,
   evolve,
 };
@@ -42,6 +67,10 @@ function decide(state: DevicesState, command: DevicesCommand): Outcome {
       return [{ type: 'DeviceRemoved', data: { device: command.device } }];
     case 'Rebalance':
       return rebalanceRing(state, state.shape, command.nowMs);
+    case 'JoinNode':
+      return joinNode(state, state.shape, command);
+    case 'RemoveNode':
+      return removeNode(state, command);
   }
 }
 
@@ -93,13 +122,65 @@ function isSameRing(previous: PlacedRing, ring: PlacedRing): boolean {
   return Buffer.compare(asNext.encode(), ring.encode()) === 0;
 }
 
+function joinNode(state: DevicesState, shape: RingShape, command: CommandOf<'JoinNode'>): Outcome {
+  const { node, zone, address, controlAddress, disks } = command;
+  const refused = refusedJoin(state, command);
+  if (refused) return rejected(refused);
+  const known = state.nodes.find(({ name }) => name === node);
+  const events: DevicesEvent[] = [];
+  if (!known) events.push({ type: 'NodeJoined', data: { node, zone, address, controlAddress } });
+  else if (known.address !== address || known.controlAddress !== controlAddress) {
+    events.push({ type: 'NodeAddressChanged', data: { node, address, controlAddress } });
+  }
+  const weightMilli = state.ring ? 0 : FIRST_WEIGHT_MILLI;
+  let device = state.nextDeviceId;
+  for (const disk of disks) {
+    if (state.devices.some((each) => each.disk === disk)) continue;
+    events.push({ type: 'DeviceAdded', data: { device: device++, node, zone, weightMilli, disk } });
+  }
+  if (device > limits.ringDevices) return rejected('device-limit');
+  if (state.ring) return events;
+  const joined = events.reduce<DevicesState>(evolve, state);
+  if (joined.nodes.length < command.firstNodes) return events;
+  const placed = rebalanceRing(joined, shape, command.nowMs);
+  return isRejected(placed) ? placed : [...events, ...placed];
+}
+
+function refusedJoin(state: DevicesState, command: CommandOf<'JoinNode'>): DevicesRejection | undefined {
+  const { node, zone, disks } = command;
+  if (!isName(node) || !isName(zone) || !disks.every(isId)) return 'device-invalid';
+  if (disks.length === 0 || new Set(disks).size < disks.length) return 'device-invalid';
+  if (state.nodes.some((each) => each.name === node && each.zone !== zone)) return 'node-in-other-zone';
+  const known = state.devices.filter((device) => device.disk !== undefined && disks.includes(device.disk));
+  if (known.some((device) => device.node !== node)) return 'disk-of-other-node';
+  if (disks.some((disk) => state.retiredDisks.includes(disk))) return 'disk-retired';
+  const own = state.devices.filter((device) => device.node === node);
+  if (own.some((device) => device.zone !== zone)) return 'node-in-other-zone';
+  return own.length > 0 && known.length === 0 ? 'node-name-taken' : undefined;
+}
+
+function removeNode(state: DevicesState, { node, gone }: CommandOf<'RemoveNode'>): Outcome {
+  const devices = state.devices.filter((device) => device.node === node);
+  const joined = state.nodes.some(({ name }) => name === node);
+  if (devices.length === 0 && !joined) return rejected('node-absent');
+  const rows = state.ring?.table.rows;
+  if (!gone && devices.some((device) => rows?.includes(device.id))) return rejected('node-holds-data');
+  const events: DevicesEvent[] = devices.map(({ id }) => ({ type: 'DeviceRemoved', data: { device: id } }));
+  if (joined) events.push({ type: 'NodeLeft', data: { node } });
+  return events;
+}
+
+/** The weight of a device that is there before the first ring is made. */
+const FIRST_WEIGHT_MILLI = 1_000;
+
 function evolve(state: DevicesState, event: DevicesEvent): DevicesState {
   switch (event.type) {
     case 'RingCreated':
       return { ...state, shape: event.data };
     case 'DeviceAdded': {
-      const { device: id, node, zone, weightMilli } = event.data;
-      const devices = [...state.devices, { id, node, zone, weight: weightMilli / 1000 }];
+      const { device: id, node, zone, weightMilli, disk } = event.data;
+      const device = { id, node, zone, weight: weightMilli / 1000, ...(disk !== undefined && { disk }) };
+      const devices = [...state.devices, device];
       return { ...state, devices, nextDeviceId: id + 1 };
     }
     case 'DeviceWeightSet': {
@@ -108,10 +189,25 @@ function evolve(state: DevicesState, event: DevicesEvent): DevicesState {
       const devices = state.devices.map((device) => (device.id === id ? { ...device, weight } : device));
       return { ...state, devices };
     }
-    case 'DeviceRemoved':
-      return { ...state, devices: state.devices.filter((device) => device.id !== event.data.device) };
+    case 'DeviceRemoved': {
+      const { device: id } = event.data;
+      const disk = deviceOf(state, id)?.disk;
+      const retiredDisks = disk === undefined ? state.retiredDisks : [...state.retiredDisks, disk];
+      return { ...state, devices: state.devices.filter((device) => device.id !== id), retiredDisks };
+    }
     case 'RingRebalanced':
       return { ...state, ring: PlacedRing.decode(event.data.table) };
+    case 'NodeJoined': {
+      const { node: name, zone, address, controlAddress } = event.data;
+      return { ...state, nodes: [...state.nodes, { name, zone, address, controlAddress }] };
+    }
+    case 'NodeAddressChanged': {
+      const { node, address, controlAddress } = event.data;
+      const moved = (each: ClusterNode) => (each.name === node ? { ...each, address, controlAddress } : each);
+      return { ...state, nodes: state.nodes.map(moved) };
+    }
+    case 'NodeLeft':
+      return { ...state, nodes: state.nodes.filter(({ name }) => name !== event.data.node) };
   }
 }
 
@@ -119,7 +215,7 @@ function rejected(code: DevicesRejection): Rejection<DevicesRejection> {
   return { rejected: code };
 }
 
-function deviceOf(state: DevicesState, id: number): Device | undefined {
+function deviceOf(state: DevicesState, id: number): ClusterDevice | undefined {
   return state.devices.find((device) => device.id === id);
 }
 

@@ -77,6 +77,14 @@ export class PlacedRing implements Ring {
   }
 }
 
+/** A ring before there is one: it places nothing anywhere. */
+export function emptyRing(partitionPower: number, replicas: number): PlacedRing {
+  const partitions = 2 ** partitionPower;
+  const rows = new Uint16Array(partitions * replicas).fill(NO_DEVICE);
+  const movedAtSeconds = new Uint32Array(partitions);
+  return new PlacedRing({ version: 0, partitionPower, replicas, devices: [], rows, movedAtSeconds });
+}
+
 const HANDOFF_RANKS = 4;
 
 /** -1: a primary itself. */
