@@ -25,6 +25,12 @@ export class MemoryDisk implements Disk {
   readonly #files = new Map<string, Content>();
   /** Per directory what its names meant when it was last synced. */
   readonly #durableNames = new Map<string, ReadonlyMap<string, Content>>();
+  /** Resolves when the disk has done one sync; others go on meanwhile. */
+  readonly syncing: () => Promise<void>;
+
+  constructor(syncing: () => Promise<void> = turn) {
+    this.syncing = syncing;
+  }
 
   open(path: string, mode: OpenMode): DiskFile {
     let content = this.#files.get(path);
@@ -55,7 +61,7 @@ export class MemoryDisk implements Disk {
 
   async syncDirectory(directory: string): Promise<void> {
     const names = this.#namesIn(directory);
-    await turn();
+    await this.syncing();
     this.#durableNames.set(directory, names);
   }
 
@@ -77,7 +83,8 @@ export class MemoryDisk implements Disk {
 
   /** What is found after a loss of power at this moment. This disk itself goes on. */
   crashed(random: Random): MemoryDisk {
-    const found = new MemoryDisk();
+    const found = new MemoryDisk(this.syncing);
+    found.freeBytes = this.freeBytes;
     const isNamesLost = random.next() < 0.5;
     const files = isNamesLost
       ? new Map([...this.#durableNames.values()].flatMap((names) => [...names]))
@@ -160,7 +167,7 @@ class MemoryFile implements DiskFile {
       const bytes = content.bytes.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
       return { sector, write, bytes: Buffer.from(bytes) };
     });
-    await turn();
+    await this.#disk.syncing();
     const error = this.#disk.syncErrors.shift();
     if (error) throw error;
     if (content.durable.length < sizeBytes) {
@@ -190,7 +197,6 @@ function copySector(from: Buffer, to: Buffer, sector: number): void {
   from.copy(to, sector * SECTOR_BYTES, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
 }
 
-/** Others go on while the disk works. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

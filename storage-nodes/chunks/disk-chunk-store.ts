@@ -27,8 +27,10 @@ import {
 } from './chunk-store.ts';
 import { Compactor } from './compaction.ts';
 import { isQuarantined, packedSize } from './hot-index.ts';
+import type { IndexEngine } from './index-store.ts';
 import { CHUNK_NEEDLE, TOMBSTONE_NEEDLE } from './needle.ts';
 import type { ScannedNeedle } from './needle-scan.ts';
+import { rocksIndexEngine } from './rocks-index-store.ts';
 import type { Segment } from './segment.ts';
 import { abandonServing, type Serving, startServing, stopServing } from './serving.ts';
 
@@ -43,6 +45,8 @@ export interface DiskChunkStoreOptions {
   /** Entries of the in-memory index, 43 bytes each. */
   readonly hotEntries?: number;
   readonly disk?: ChunkDisk;
+  /** What keeps the index: RocksDB unless told otherwise. */
+  readonly indexEngine?: IndexEngine;
 }
 
 const DONE = Promise.resolve();
@@ -389,6 +393,7 @@ export class DiskChunkStore implements ChunkStore {
     return startServing({
       ...{ directory, clock, random, capacityBytes, segmentBytes, disk: this.#disk },
       hotEntries: this.#options.hotEntries ?? limits.chunkHotEntries,
+      indexEngine: this.#options.indexEngine ?? rocksIndexEngine,
       indexLost: () => this.#startAgain(),
       troubled: (serving) => {
         if (this.#serving === serving) this.#dropVanished(serving);

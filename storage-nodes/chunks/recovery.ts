@@ -2,12 +2,12 @@
 // written since. Guarantees that each acknowledged put and delete is seen again, and no needle that a crash
 // tore; a lost, damaged or foreign index is rebuilt from the segments alone.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { limits } from '#core/kernel/limits.ts';
 import { ChunkIndex, keyOf } from './chunk-index.ts';
 import { type Checkpoint, DurableIndex } from './durable-index.ts';
 import { pack } from './hot-index.ts';
+import type { IndexEngine } from './index-store.ts';
 import { NEEDLE_BYTES_MAX, needleBytes, SEGMENT_HEADER_BYTES, TOMBSTONE_NEEDLE } from './needle.ts';
 import { NeedleScan, type ScannedNeedle } from './needle-scan.ts';
 import type { Segment } from './segment.ts';
@@ -16,6 +16,7 @@ import { SegmentTable, type SegmentTableOptions } from './segment-table.ts';
 export interface RecoveryOptions extends Omit<SegmentTableOptions, 'directory'> {
   readonly directory: string;
   readonly hotEntries: number;
+  readonly indexEngine: IndexEngine;
   readonly indexLost: (error: unknown) => void;
 }
 
@@ -30,14 +31,15 @@ export async function recover(
   const indexAt = join(options.directory, 'index');
   options.disk.makeDirectory(segmentsAt);
   options.disk.makeDirectory(indexAt);
-  let durable = await DurableIndex.open(indexAt);
+  const { indexEngine } = options;
+  let durable = new DurableIndex(await indexEngine.open(indexAt));
   try {
     const segments = SegmentTable.load({ ...options, directory: segmentsAt });
     const checkpoint = await restore(segments, durable);
     if (checkpoint === undefined) {
       await durable.close();
-      rmSync(indexAt, { recursive: true, force: true });
-      durable = await DurableIndex.open(indexAt);
+      indexEngine.remove(indexAt);
+      durable = new DurableIndex(await indexEngine.open(indexAt));
     }
     const index = new ChunkIndex(segments, durable, {
       hotEntries: options.hotEntries,

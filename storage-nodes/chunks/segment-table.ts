@@ -30,7 +30,7 @@ export interface SegmentTableOptions {
 
 const FILE_NAME = /^(\d{8})\.segment$/;
 // Each write is a call to the thread pool; waking that costs more than large pages in the page cache do.
-const ZEROS = Buffer.alloc(1 * MIB);
+const ZEROS = Buffer.alloc(Math.min(1 * MIB, limits.chunkSmallestSegmentBytes));
 const FILL_STEP_BYTES = 4 * MIB;
 const STAND_ASIDE_MS = 20;
 const SPARES_AHEAD = 2;
