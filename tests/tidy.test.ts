@@ -34,6 +34,10 @@ const LAYERS: readonly { files: RegExp; may: readonly RegExp[]; typesOf?: readon
   { files: OUTSIDE_THE_PROGRAM, may: [/./] },
   { files: /^cli\//, may: [/^(?!tests\/|scripts\/)/] },
   { files: KERNEL, may: [] },
+  {
+    files: /^core\/log\/(ordered|kafka)\//,
+    may: [KERNEL, /^core\/log\/[a-z-]+\.ts$/, /^core\/log\/(embedded|ordered)\//],
+  },
   { files: /^core\/(log|ring)\//, may: [KERNEL, /^core\/log\/[a-z-]+\.ts$/] },
   { files: /^core\/runtime\//, may: [/^core\//] },
   { files: /^core\/families\.ts$/, may: [EVENT_TABLES] },
@@ -63,6 +67,7 @@ const PACKAGES: readonly { name: RegExp; only: RegExp }[] = [
   { name: /^rocksdb$/, only: /^storage-nodes\/chunks\// },
   { name: /^(level|classic-level)$/, only: /^projections\/store\// },
   { name: /^(commander|cli-progress)$/, only: /^cli\// },
+  { name: /^kafkajs$/, only: /^core\/log\/kafka\// },
   { name: /^saxes$/, only: /^gateways\// },
   { name: /^@aws-sdk\//, only: /^(tests|gateways)\/.*|\.bench\.ts$/ },
 ];

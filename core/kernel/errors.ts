@@ -21,6 +21,11 @@ export const FAULT_CODES = {
   closed: { retryable: true },
   /** The part is too busy: a limit of limits.ts was reached. */
   busy: { retryable: true },
+  /**
+   * The log's servers cannot be reached. Of an append `details` has the `outcome`: `not-written`, or `unknown`,
+   * and then its events may still come to stand.
+   */
+  'log-unavailable': { retryable: true },
   /** The client went away or sent less than it announced. */
   aborted: { retryable: false },
   /** Another process holds the data directory. */

@@ -190,6 +190,7 @@ export const FAULTS: Readonly<Record<FaultCode, S3ErrorCode>> = {
   corruption: 'InternalError',
   closed: 'ServiceUnavailable',
   busy: 'SlowDown',
+  'log-unavailable': 'ServiceUnavailable',
   aborted: 'IncompleteBody',
   locked: 'InternalError',
 };

@@ -275,6 +275,7 @@ const FAULT_ANSWERS: Readonly<Record<FaultCode, string>> = {
   corruption: 'InternalError 500',
   closed: 'ServiceUnavailable 503',
   busy: 'SlowDown 503',
+  'log-unavailable': 'ServiceUnavailable 503',
   aborted: 'IncompleteBody 400',
   locked: 'InternalError 500',
 };

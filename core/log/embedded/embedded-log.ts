@@ -1,6 +1,6 @@
 // Owns the log of one process: segment files in one directory, written by one writer, read by anyone. The
 // guarantees of the port, and: it opens in a moment however long it is, its memory does not grow with it, and
-// a second process is refused. Everything is in one partition, number 0.
+// a second process is refused. Everything is in one partition.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { type Disk, nodeDisk } from '#core/kernel/disk.ts';
@@ -21,6 +21,7 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { type FollowedLog, Follower } from './follower.ts';
 import { HASH_BYTES } from './frame.ts';
 import { RecentFrames } from './recent-frames.ts';
+import type { EventIdSource } from './record.ts';
 import { RecordReader } from './record-reader.ts';
 import { checkCloseMark, removeCloseMark, replayTail, writeCloseMark } from './recovery.ts';
 import { clearFrom, Segments } from './segments.ts';
@@ -36,6 +37,10 @@ export interface EmbeddedLogOptions {
   readonly random: Random;
   /** Default: the disk of this machine. */
   readonly disk?: Disk;
+  /** Which partition this log is, for positions and cursors; default 0. */
+  readonly partition?: number;
+  /** Default: random ids. */
+  readonly ids?: EventIdSource;
   /** Default: {@link lockDirectory}. */
   readonly lock?: (directory: string) => DirectoryLock;
   /** Size up to which segments grow; default `limits.logSegmentBytes`. */
@@ -54,6 +59,7 @@ interface Parts {
 
 export class EmbeddedLog implements EventLog {
   readonly #parts: Parts;
+  readonly #partition: number;
   readonly #writer: LogWriter;
   readonly #records: RecordReader;
   readonly #recent = new RecentFrames();
@@ -79,10 +85,12 @@ export class EmbeddedLog implements EventLog {
   private constructor(parts: Parts, options: EmbeddedLogOptions) {
     const { disk, segments, durable } = parts;
     this.#parts = parts;
+    this.#partition = options.partition ?? 0;
     this.#records = new RecordReader(disk, segments);
     const waiting = new Set<Follower>();
     this.#followed = {
       disk,
+      partition: this.#partition,
       waiting,
       wait: (follower) => waiting.add(follower),
       waitNoMore: (follower) => waiting.delete(follower),
@@ -96,6 +104,8 @@ export class EmbeddedLog implements EventLog {
       ...parts,
       clock: options.clock,
       random: options.random,
+      partition: this.#partition,
+      ids: options.ids,
       onDurable: (frame, firstOffset, records) => this.#publish(frame, firstOffset, records),
     });
   }
@@ -114,16 +124,21 @@ export class EmbeddedLog implements EventLog {
     return this.#writer.append(request);
   }
 
+  /** The last durable revision of a stream. */
+  lastRevision(stream: StreamName): Revision | 'none' {
+    const { revision } = this.#lastEntry(stream);
+    return revision < 0 ? 'none' : revision;
+  }
+
   read(stream: StreamName, options?: { readonly from?: Revision }): AsyncIterable<RecordedEvent> {
     this.#assertOpen();
-    const last: StreamEntry = { revision: -1, segment: 0, position: 0 };
-    this.#parts.index.find(this.#parts.hasher.hashText(stream), last);
-    return readBackward(this.#records, stream, last, options?.from ?? 0);
+    const last = this.#lastEntry(stream);
+    return readBackward(this.#records, stream, last, options?.from ?? 0, this.#partition);
   }
 
   follow(options: FollowOptions): AsyncIterableIterator<readonly RecordedEvent[]> {
     this.#assertOpen();
-    const fromOffset = options.from[0] ?? 0;
+    const fromOffset = options.from[this.#partition] ?? 0;
     return new Follower(this.#followed, {
       fromOffset,
       categories: options.categories,
@@ -135,7 +150,7 @@ export class EmbeddedLog implements EventLog {
   replay(options: FollowOptions): AsyncIterableIterator<readonly RecordedEvent[]> {
     this.#assertOpen();
     return new Follower(this.#followed, {
-      fromOffset: options.from[0] ?? 0,
+      fromOffset: options.from[this.#partition] ?? 0,
       categories: options.categories,
       signal: options.signal,
       untilOffset: this.#parts.durable.offset,
@@ -144,7 +159,8 @@ export class EmbeddedLog implements EventLog {
 
   async tail(): Promise<Cursor> {
     this.#assertOpen();
-    return [this.#parts.durable.offset];
+    const cursor: number[] = Array(this.#partition).fill(0);
+    return [...cursor, this.#parts.durable.offset];
   }
 
   /** Resolves when what was appended before is durable, followers have ended, and the lock is released. */
@@ -176,6 +192,12 @@ export class EmbeddedLog implements EventLog {
     }
     this.#recent.add(frame, firstOffset, records);
     for (const follower of waiting) follower.wake();
+  }
+
+  #lastEntry(stream: StreamName): StreamEntry {
+    const last: StreamEntry = { revision: -1, segment: 0, position: 0 };
+    this.#parts.index.find(this.#parts.hasher.hashText(stream), last);
+    return last;
   }
 
   #assertOpen(): void {

@@ -15,6 +15,7 @@ import { familyHash } from './stream-hash.ts';
 /** What followers see of a log; the segments hold all events before `endOffset`. */
 export interface FollowedLog {
   readonly disk: Disk;
+  readonly partition: number;
   /** Those at the end of the log; woken when it moves. */
   readonly waiting: ReadonlySet<Follower>;
   readonly live: Set<Follower>;
@@ -181,7 +182,7 @@ export class Follower implements AsyncIterableIterator<Batch> {
       const offset = recordOffsetAt(buffer, at);
       if (offset >= this.#until) break;
       const wanted = offset >= this.#offset && (this.#families?.accepts(buffer, at) ?? true);
-      if (wanted) into.push(new StoredEvent(buffer, at));
+      if (wanted) into.push(new StoredEvent(buffer, at, this.#log.partition));
       const endsAppend = recordEventsAfterAt(buffer, at) === 0;
       at = recordAfter(buffer, at);
       if (endsAppend && into.length >= limits.followBatchEvents && at < end) {

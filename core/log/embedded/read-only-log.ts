@@ -50,6 +50,7 @@ class ReadOnlyLog implements Omit<EventLog, 'append'> {
     this.#segments = listSegments(disk, directory);
     this.#followed = {
       disk,
+      partition: 0,
       waiting: this.#waiting,
       live: new Set(),
       endOffset: () => this.#endOffset,

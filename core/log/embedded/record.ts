@@ -31,6 +31,8 @@ const TEXTS = 7;
 const LENGTHS_AT = 56;
 const AS_REQUEST = 0xffff;
 const U32 = 2 ** 32;
+/** Of the records in one frame. */
+const FRAME_BYTES_MAX = limits.logBatchBytes - KIB;
 
 /** What the log adds to an event; one object is reused for all records of a log. */
 export interface RecordFacts {
@@ -109,8 +111,14 @@ function assertBytes(what: string, text: string, limit: number): void {
   assert(bytes <= limit, `${what} of ${bytes} bytes, the limit is ${limit}`);
 }
 
+/** Gives each event its id, in the order in which they are appended. */
+export interface EventIdSource {
+  /** Writes the 16 bytes of the next id. */
+  writeNext(target: Buffer, at: number): void;
+}
+
 /** Event ids cut from a block of random bytes: no view, no object for each. */
-export class EventIds {
+export class EventIds implements EventIdSource {
   readonly #random: Random;
   readonly #block = Buffer.alloc(4 * KIB);
   #used = this.#block.length;
@@ -129,8 +137,22 @@ export class EventIds {
   }
 }
 
+/**
+ * No append of the request takes more bytes of a frame than this.
+ * @throws Bug when it passes the limit of one frame
+ */
+export function appendBytesMax(request: AppendRequest): number {
+  let bytesMax = 0;
+  for (const event of request.events) bytesMax += recordBytesMax(request, event);
+  assert(
+    bytesMax <= FRAME_BYTES_MAX,
+    `append to ${request.stream} of up to ${bytesMax} bytes, the limit is ${FRAME_BYTES_MAX}`,
+  );
+  return bytesMax;
+}
+
 /** No record of the request is longer than this. */
-export function recordBytesMax(request: AppendRequest, event: NewEvent): number {
+function recordBytesMax(request: AppendRequest, event: NewEvent): number {
   const { actor } = request;
   const characters =
     request.stream.length +
@@ -150,7 +172,7 @@ export function encodeRecord(
   request: AppendRequest,
   event: NewEvent,
   facts: RecordFacts,
-  ids: EventIds,
+  ids: EventIdSource,
 ): number {
   const { actor } = request;
   writeUint64(buffer, facts.offset, at + 8);
@@ -229,10 +251,10 @@ export class StoredEvent implements RecordedEvent {
   readonly revision: number;
   readonly timeMs: number;
 
-  constructor(buffer: Buffer, at: number) {
+  constructor(buffer: Buffer, at: number, partition = 0) {
     this.#buffer = buffer;
     this.#at = at;
-    this.position = { partition: 0, offset: recordOffsetAt(buffer, at) };
+    this.position = { partition, offset: recordOffsetAt(buffer, at) };
     this.revision = recordRevisionAt(buffer, at);
     this.timeMs = recordTimeMsAt(buffer, at);
   }

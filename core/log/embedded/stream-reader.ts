@@ -18,6 +18,7 @@ export async function* readBackward(
   stream: string,
   last: Readonly<StreamEntry>,
   from: number,
+  partition: number,
 ): AsyncGenerator<RecordedEvent> {
   const places: number[] = [];
   /** Of the newest events, met first. */
@@ -37,7 +38,7 @@ export async function* readBackward(
     const record =
       kept[at] ??
       (await readOne(records, stream, Math.floor(place / POSITIONS), place % POSITIONS, last.revision - at));
-    yield new StoredEvent(record.buffer, record.at);
+    yield new StoredEvent(record.buffer, record.at, partition);
   }
 }
 

@@ -12,7 +12,14 @@ import type { Random } from '#core/kernel/random.ts';
 import type { Appended, AppendRequest, ConflictDetails, Expectation } from '../event-log.ts';
 import { Batch, type PendingAppend } from './batch.ts';
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, sealFrame } from './frame.ts';
-import { assertWithinLimits, EventIds, encodeRecord, type RecordFacts, recordBytesMax } from './record.ts';
+import {
+  appendBytesMax,
+  assertWithinLimits,
+  type EventIdSource,
+  EventIds,
+  encodeRecord,
+  type RecordFacts,
+} from './record.ts';
 import type { Segments } from './segments.ts';
 import type { StreamHasher } from './stream-hash.ts';
 import type { StreamIndex } from './stream-index.ts';
@@ -29,6 +36,10 @@ export interface DurableEnd {
 export interface WriterParts {
   readonly clock: Clock;
   readonly random: Random;
+  /** Told to whoever appends. */
+  readonly partition: number;
+  /** Default: random ids. */
+  readonly ids: EventIdSource | undefined;
   readonly segments: Segments;
   readonly index: StreamIndex;
   readonly hasher: StreamHasher;
@@ -43,7 +54,7 @@ export class LogWriter {
   readonly #pending = new Map<string, PendingAppend>();
   readonly #found: StreamEntry = { revision: 0, segment: 0, position: 0 };
   readonly #facts: RecordFacts;
-  readonly #ids: EventIds;
+  readonly #ids: EventIdSource;
   /** Batches that wait; the last one gathers. */
   #batches: Batch[] = [new Batch()];
   #free: Batch[] = [];
@@ -61,7 +72,7 @@ export class LogWriter {
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
-    this.#ids = new EventIds(parts.random);
+    this.#ids = parts.ids ?? new EventIds(parts.random);
     this.#nextOffset = parts.durable.offset;
     this.#lastTimeMs = parts.durable.timeMs;
     this.#planSegment = parts.segments.last.header.number;
@@ -156,12 +167,7 @@ export class LogWriter {
 
   /** The batch that gathers, or a new one behind it when the append does not fit. */
   #batchFor(request: AppendRequest): Batch {
-    let bytesMax = 0;
-    for (const event of request.events) bytesMax += recordBytesMax(request, event);
-    assert(
-      bytesMax + FRAME_HEADER_BYTES <= limits.logBatchBytes,
-      `append to ${request.stream} of up to ${bytesMax} bytes, the limit is ${limits.logBatchBytes}`,
-    );
+    const bytesMax = appendBytesMax(request);
     let batch = this.#batches[this.#batches.length - 1] as Batch;
     if (!batch.reserve(bytesMax)) {
       this.#planBehind(batch);
@@ -221,7 +227,7 @@ export class LogWriter {
       h3: words[3] as number,
       appended: {
         revision: facts.revision,
-        position: { partition: 0, offset: facts.offset },
+        position: { partition: this.#parts.partition, offset: facts.offset },
         timeMs: facts.timeMs,
       },
       resolve: ignore,
