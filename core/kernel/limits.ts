@@ -68,6 +68,13 @@ export const limits = {
   /** Entries that may wait for the durable index. */
   chunkIndexLag: 65_536,
   chunkOpenSegments: 512,
+  /** Of one page of digests. */
+  digestPartitions: 65_536,
+  deviceProbeMs: 500,
+
+  // The wire between gateways and storage nodes.
+  /** From the connection to the end of its handshake, TLS included. */
+  wireHandshakeMs: 5_000,
 
   // The streaming path.
   streamBudgetBytes: 128 * MIB,
@@ -95,9 +102,16 @@ export const limits = {
   readModelPendingRows: 20_000,
   readModelDecodedRows: 10_000,
   readModelPendingBytes: 32 * MIB,
+  /** A runner that is further behind when it starts catches up in batches that nobody reads. */
+  readModelBehindEvents: 20_000,
+  readModelBatchBytes: 1 * MIB,
   readModelFlushEveryMs: 5_000,
   readModelRetryMs: 1_000,
   readModelScanBytes: 1 * MIB,
+  /** Of objects kept in memory, in order, for listings. */
+  listedObjectsBytes: 64 * MIB,
+  /** A range that changes more often than this while it is read is not kept. */
+  listedChangesWhileRead: 1_000,
   /**
    * Left free on the device: an engine whose write fails for want of space takes no more until it is
    * reopened.
@@ -112,6 +126,14 @@ export const limits = {
 
   // The control socket.
   controlBodyBytes: 64 * KIB,
+
+  // The cluster.
+  clusterSecretBytesMin: 16,
+  /** How far the clocks of two parts may be apart for their calls to count. */
+  controlClockSkewMs: 5 * 60 * 1_000,
+  controlCallMs: 5_000,
+  controlMessageBytes: 8 * MIB,
+  controlRetryMs: 500,
 
   // The other daemons of the storage nodes.
   auditIntervalMs: 60 * 60 * 1_000,

@@ -5,15 +5,18 @@
 const GOLDEN = 0x9e3779b1;
 
 /**
- * The partition of a chunk: the first 4 bytes of the blob are random already; the chunk's index is mixed in
- * so that the chunks of one blob spread over the partitions.
+ * The partition of a chunk: the upper bits of its placement. The first 4 bytes of the blob are random already;
+ * the chunk's index is mixed in so that the chunks of one blob spread over the partitions.
  * @param chunkId 20 bytes: blob, then index (big-endian 32 bit).
  * @param partitionPower 1 to 32.
  */
 export function partitionOf(chunkId: Uint8Array, partitionPower: number): number {
-  const blob = read32(chunkId, 0);
-  const index = read32(chunkId, 16);
-  return (blob ^ Math.imul(index, GOLDEN)) >>> (32 - partitionPower);
+  return (read32(chunkId, 0) ^ placementMask(chunkId, 0)) >>> (32 - partitionPower);
+}
+
+/** What turns the first 4 bytes of the id that begins at `at` into its placement, and back. */
+export function placementMask(bytes: Uint8Array, at: number): number {
+  return Math.imul(read32(bytes, at + 16), GOLDEN);
 }
 
 function read32(bytes: Uint8Array, at: number): number {

@@ -30,7 +30,7 @@ class CountedChunks implements AuditedChunks {
       this.reads[this.#next] = (this.reads[this.#next] as number) + 1;
       if (this.damaged.delete(this.#next)) damaged.push(Uint8Array.of(this.#next));
     }
-    return { checked, damaged };
+    return { checked, readBytes: 100 * checked, damaged };
   }
 
   status() {

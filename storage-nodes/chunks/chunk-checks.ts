@@ -3,7 +3,7 @@
 
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';
-import { CHUNK_ID_BYTES, type Chunk, type ChunkId } from './chunk-store.ts';
+import { CHUNK_ID_BYTES, type Chunk, type ChunkId, type ListOptions } from './chunk-store.ts';
 
 // Put together once: these checks are on the way of every small chunk.
 const ID_LENGTH = `a chunk id has ${CHUNK_ID_BYTES} bytes`;
@@ -17,6 +17,14 @@ export function checkId(id: ChunkId): void {
 export function checkRange(offset: number, length: number): void {
   assert(Number.isSafeInteger(offset) && offset >= 0, 'an offset is a whole number');
   assert(Number.isSafeInteger(length) && length >= 0, 'a length is a whole number');
+}
+
+export function checkListOptions(options: ListOptions | undefined): void {
+  if (options?.after !== undefined) checkId(options.after);
+  if (options?.partition === undefined) return;
+  const { number, power } = options.partition;
+  assert(power >= 1 && power <= limits.ringPartitionPower, 'a partition power of a ring');
+  assert(Number.isInteger(number) && number >= 0 && number < 2 ** power, 'a partition of the ring');
 }
 
 /** @param ownerBytes length of the owner in UTF-8. */

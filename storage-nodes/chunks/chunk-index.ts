@@ -9,13 +9,14 @@
 import { assert } from '#core/kernel/assert.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
-import { CHUNK_ID_BYTES, type ChunkInfo } from './chunk-store.ts';
+import { CHUNK_ID_BYTES, type ChunkInfo, type ListOptions } from './chunk-store.ts';
+import { DigestTable } from './digest-table.ts';
 import {
   type Checkpoint,
   type DurableIndex,
-  ENTRY_KEY_ID_AT,
-  entryKey,
+  INDEX_VERSION,
   IndexBatch,
+  type IndexEntry,
 } from './durable-index.ts';
 import { DELETED, HotIndex, isQuarantined, packedSize, QUARANTINED } from './hot-index.ts';
 import type { Segment } from './segment.ts';
@@ -40,6 +41,14 @@ export interface IndexedNeedle {
 export const keyOf = (id: Uint8Array): string =>
   Buffer.from(id.buffer, id.byteOffset, CHUNK_ID_BYTES).toString('latin1');
 
+const scratch = Buffer.alloc(CHUNK_ID_BYTES);
+
+/** Good until the next call. */
+function idOfKey(key: string): Buffer {
+  scratch.write(key, 'latin1');
+  return scratch;
+}
+
 /** The store surely has no such chunk. */
 export const ABSENT = Symbol('absent');
 
@@ -52,7 +61,7 @@ interface Change {
 
 /** The state of an entry in a batch on its way. */
 interface SentEntry {
-  readonly key: Buffer;
+  readonly key: string;
   readonly segment: number;
   readonly offset: number;
   readonly packed: number;
@@ -66,8 +75,8 @@ export class ChunkIndex {
   chunks = 0;
   liveBytes = 0;
   quarantined = 0;
-  /** Where the next audit begins. */
-  auditFrom: Uint8Array = new Uint8Array(CHUNK_ID_BYTES);
+  /** The last chunk audited; undefined when the next audit begins at the first. */
+  auditAfter: Uint8Array | undefined;
   readonly #segments: SegmentTable;
   readonly #durable: DurableIndex;
   readonly #hot: HotIndex;
@@ -84,6 +93,9 @@ export class ChunkIndex {
   #flushes = 0;
   #flushing: Promise<void> | undefined;
   #failure: unknown;
+  /** Kept right from the moment on of which `#countInto` takes its snapshot. */
+  #digests: DigestTable | undefined;
+  #counting: { readonly partitionPower: number; readonly done: Promise<DigestTable> } | undefined;
 
   /**
    * @param options.checkpoint undefined when the durable index is empty.
@@ -106,7 +118,7 @@ export class ChunkIndex {
     this.#stored = this.#tried;
     this.#reachedSegment = checkpoint?.segment ?? 0;
     this.#reachedOffset = checkpoint?.offset ?? 0;
-    if (checkpoint !== undefined) this.auditFrom = Buffer.from(checkpoint.auditFrom, 'hex');
+    if (checkpoint?.auditAfter) this.auditAfter = Buffer.from(checkpoint.auditAfter, 'hex');
     this.#lost = options.lost;
   }
 
@@ -147,6 +159,7 @@ export class ChunkIndex {
   /** A needle was made durable; it takes the place of `previous`. */
   put(needle: IndexedNeedle, place: Place, previous: Place | undefined): void {
     if (previous !== undefined) this.#leave(previous);
+    if (previous === undefined || isQuarantined(previous.packed)) this.#digests?.count(needle.id, 1);
     const { segment, offset, packed } = place;
     this.#hot.change(needle.id, segment.number, offset, packed);
     segment.addLive(packed);
@@ -158,6 +171,7 @@ export class ChunkIndex {
   /** The chunk is gone from the index: by a tombstone in `segment`, or with its segment. */
   remove(id: Uint8Array, segment: Segment, previous: Place): void {
     this.#leave(previous);
+    if (!isQuarantined(previous.packed)) this.#digests?.count(id, -1);
     this.#hot.change(id, DELETED, 0, 0);
     this.#changed(segment, { key: keyOf(id), createdMs: 0, owner: NO_OWNER });
   }
@@ -165,6 +179,7 @@ export class ChunkIndex {
   quarantine(id: Uint8Array, place: Place): void {
     assert(!isQuarantined(place.packed), 'a chunk is quarantined once');
     this.#leave(place);
+    this.#digests?.count(id, -1);
     this.#hot.change(id, place.segment.number, place.offset, place.packed | QUARANTINED);
     place.segment.quarantined += 1;
     this.quarantined += 1;
@@ -175,6 +190,8 @@ export class ChunkIndex {
   forget(segment: Segment): void {
     this.#touched.delete(segment);
     this.#freed.push(segment.number);
+    // Which chunks went with it is not known: whoever asks next has all counted again.
+    if (segment.liveChunks > 0) this.#dropDigests();
     this.chunks -= segment.liveChunks;
     this.liveBytes -= segment.liveDataBytes;
     this.quarantined -= segment.quarantined;
@@ -223,15 +240,75 @@ export class ChunkIndex {
     return this.#flushing;
   }
 
-  /** All chunks that can be read, in order of id. */
-  async *list(from: Uint8Array | undefined): AsyncGenerator<ChunkInfo> {
+  /** All chunks that can be read, in order of placement. */
+  async *list(options?: ListOptions): AsyncGenerator<ChunkInfo> {
     await this.flush(false);
-    for await (const entries of this.#durable.entries(from)) {
+    for await (const entries of this.#durable.entries(options)) {
       for (const { id, segment, packed, createdMs, owner } of entries) {
-        if (isQuarantined(packed) || this.#segments.get(segment) === undefined) continue;
+        if (isQuarantined(packed)) continue;
+        // Its segment may have been compacted since, and the chunk be elsewhere now.
+        if (this.#segments.get(segment) === undefined && (await this.look(id)) === undefined) continue;
         yield { id, sizeBytes: packedSize(packed), createdMs, owner };
       }
     }
+  }
+
+  /** The digests of all partitions, kept right from then on. */
+  digests(partitionPower: number): Promise<DigestTable> {
+    if (this.#counting?.partitionPower === partitionPower) return this.#counting.done;
+    const counting = { partitionPower, done: this.#count(partitionPower) };
+    this.#counting = counting;
+    counting.done.catch(() => {
+      if (this.#counting === counting) this.#dropDigests();
+    });
+    return counting.done;
+  }
+
+  #dropDigests(): void {
+    this.#digests = undefined;
+    this.#counting = undefined;
+  }
+
+  async #count(partitionPower: number): Promise<DigestTable> {
+    for (;;) {
+      const table = new DigestTable(partitionPower);
+      if (await this.#countInto(table)) return table;
+    }
+  }
+
+  /** Adds what a snapshot has while changes since then are counted as they come; false when in vain. */
+  async #countInto(table: DigestTable): Promise<boolean> {
+    let segments = new Set<number>();
+    const pages = await this.#snapshot(() => {
+      this.#digests = table;
+      segments = new Set([...this.#segments.all()].map(({ number }) => number));
+    });
+    for await (const page of pages) {
+      if (this.#digests !== table) return false;
+      for (const { id, segment, packed } of page) {
+        if (!isQuarantined(packed) && segments.has(segment)) table.count(id, 1);
+      }
+    }
+    return this.#digests === table;
+  }
+
+  /** All entries as they are at the moment at which `taken` is called. */
+  async #snapshot(taken: () => void): Promise<AsyncGenerator<IndexEntry[]>> {
+    while (this.#flushing !== undefined) await this.#flushing.catch(() => undefined);
+    const entries = this.#durable.entries();
+    const begin = async () => {
+      await this.#flush(false, taken);
+      return entries.next();
+    };
+    // No batch may come between the one that makes the durable index up to date and the snapshot of it.
+    const begun = begin();
+    this.#flushing = begun
+      .then(() => undefined)
+      .finally(() => {
+        this.#flushing = undefined;
+      });
+    await this.#flushing;
+    return resumed(await begun, entries);
   }
 
   /** The ids of what is said to be in this segment. */
@@ -283,9 +360,10 @@ export class ChunkIndex {
     this.#changes.push(change);
   }
 
-  async #flush(sync: boolean): Promise<void> {
+  async #flush(sync: boolean, taken?: () => void): Promise<void> {
     if (this.#failure !== undefined) await this.#recover();
     const [changes, touched, freed] = [this.#changes, this.#touched, this.#freed];
+    taken?.();
     if (changes.length === 0 && touched.size === 0 && freed.length === 0 && !sync) return;
     this.#changes = [];
     this.#touched = new Set();
@@ -308,7 +386,7 @@ export class ChunkIndex {
     this.#stored = this.#tried;
     this.#flushes += 1;
     for (const { key, segment, offset, packed } of entries) {
-      const slot = this.#hot.find(key, ENTRY_KEY_ID_AT);
+      const slot = this.#hot.find(idOfKey(key));
       if (slot >= 0) this.#hot.settle(slot, segment, offset, packed);
     }
   }
@@ -317,15 +395,15 @@ export class ChunkIndex {
   #entriesOf(changes: readonly Change[], batch: IndexBatch): SentEntry[] {
     const entries: SentEntry[] = [];
     for (const change of changes) {
-      const key = entryKey(change.key);
-      const slot = this.#hot.find(key, ENTRY_KEY_ID_AT);
+      const id = idOfKey(change.key);
+      const slot = this.#hot.find(id);
       if (slot < 0) continue;
       const segment = this.#hot.segmentAt(slot);
       const offset = this.#hot.offsetAt(slot);
       const packed = this.#hot.packedAt(slot);
-      entries.push({ key, segment, offset, packed });
-      if (segment === DELETED) batch.remove(key);
-      else batch.put(key, { segment, offset, packed, createdMs: change.createdMs, owner: change.owner });
+      entries.push({ key: change.key, segment, offset, packed });
+      if (segment === DELETED) batch.remove(id);
+      else batch.put(id, { segment, offset, packed, createdMs: change.createdMs, owner: change.owner });
     }
     return entries;
   }
@@ -333,12 +411,12 @@ export class ChunkIndex {
   #checkpoint(): Checkpoint {
     this.#tried += 1;
     return {
-      version: 1,
+      version: INDEX_VERSION,
       sequence: this.#tried,
       segment: this.#reachedSegment,
       offset: this.#reachedOffset,
       lastNumber: this.#segments.lastNumber,
-      auditFrom: Buffer.from(this.auditFrom).toString('hex'),
+      auditAfter: this.auditAfter === undefined ? '' : Buffer.from(this.auditAfter).toString('hex'),
     };
   }
 
@@ -360,4 +438,10 @@ export class ChunkIndex {
     }
     this.#failure = undefined;
   }
+}
+
+/** A walk that was begun, as if it had not been. */
+async function* resumed<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (!first.done) yield first.value;
+  yield* rest;
 }

@@ -6,6 +6,7 @@ import type { TestFn } from 'ava';
 import type { Clock } from '#core/kernel/clock.ts';
 import type { ChunkId, ChunkStore } from './chunk-store.ts';
 import { damageCases } from './suite/damage-cases.ts';
+import { digestCases } from './suite/digest-cases.ts';
 import { lifeCases } from './suite/life-cases.ts';
 import { listCases } from './suite/list-cases.ts';
 import { putCases } from './suite/put-cases.ts';
@@ -36,6 +37,6 @@ export interface ChunkStoreFactory {
 
 /** Declares all cases that the adapter supports as tests. */
 export function chunkStoreSuite(test: TestFn, factory: ChunkStoreFactory): void {
-  for (const cases of [putCases, readCases, listCases, damageCases, roomCases, lifeCases])
-    cases(test, factory);
+  const all = [putCases, readCases, listCases, digestCases, damageCases, roomCases, lifeCases];
+  for (const cases of all) cases(test, factory);
 }

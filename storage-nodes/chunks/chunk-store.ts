@@ -37,8 +37,17 @@ export interface ChunkStoreStatus {
 
 export interface AuditReport {
   readonly checked: number;
+  /** Bytes of the chunks read. */
+  readonly readBytes: number;
   /** Chunks found damaged in this pass: quarantined, no longer readable, to be repaired from a peer. */
   readonly damaged: readonly ChunkId[];
+}
+
+export interface ListOptions {
+  /** Only what comes after this id, whether the store has it or not: the last one of the page before. */
+  readonly after?: ChunkId;
+  /** Only the chunks of one of 2^power partitions (core/ring/partition.ts). */
+  readonly partition?: { readonly number: number; readonly power: number };
 }
 
 export interface ChunkStore {
@@ -60,15 +69,28 @@ export interface ChunkStore {
   /** Durable when it resolves; deleting what is not there is a no-op. */
   delete(id: ChunkId): Promise<void>;
   /**
-   * All chunks in order of id, from the first id not below `from`. A chunk put meanwhile may be seen or not.
+   * Chunks in order of placement (placement-order.ts), so that a partition is one run of them and is found
+   * without a walk over the others. A chunk put meanwhile may be seen or not; one that is there from the
+   * first to the last is seen.
    */
-  list(options?: { readonly from?: ChunkId }): AsyncIterable<ChunkInfo>;
+  list(options?: ListOptions): AsyncIterable<ChunkInfo>;
+  /**
+   * What the store holds of each of these partitions, in DIGEST_WORDS words a partition: how many chunks,
+   * then 64 bits that are equal for equal sets of ids. The first call walks all chunks once.
+   * @param partitions at most limits.digestPartitions of 2^partitionPower.
+   */
+  digests(partitionPower: number, partitions: Uint32Array): Promise<Uint32Array>;
   /** Re-reads up to `limit` chunks from where the last pass ended and quarantines what is damaged. */
   audit(limit: number): Promise<AuditReport>;
   /**
    * Rewrites the segments with the lowest share of live bytes, at most `limit` of them; resolves to how many.
    */
   compact(limit: number): Promise<number>;
+  /**
+   * Resolves when the device has just made a write durable; what it proves may be limits.deviceProbeMs old.
+   * Rejects when it cannot; never settles on a device that hangs.
+   */
+  probe(): Promise<void>;
   status(): ChunkStoreStatus;
   close(): Promise<void>;
 }

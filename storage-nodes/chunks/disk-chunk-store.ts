@@ -13,19 +13,20 @@ import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { Append } from './append.ts';
-import { checkChunk, checkId, checkRange } from './chunk-checks.ts';
+import { checkChunk, checkId, checkListOptions, checkRange } from './chunk-checks.ts';
 import { type ChunkDisk, nodeChunkDisk } from './chunk-disk.ts';
 import { ABSENT, keyOf, type Place } from './chunk-index.ts';
-import {
-  type AuditReport,
-  CHUNK_ID_BYTES,
-  type Chunk,
-  type ChunkId,
-  type ChunkInfo,
-  type ChunkStore,
-  type ChunkStoreStatus,
+import type {
+  AuditReport,
+  Chunk,
+  ChunkId,
+  ChunkInfo,
+  ChunkStore,
+  ChunkStoreStatus,
+  ListOptions,
 } from './chunk-store.ts';
 import { Compactor } from './compaction.ts';
+import { DiskProbe } from './disk-probe.ts';
 import { isQuarantined, packedSize } from './hot-index.ts';
 import type { IndexEngine } from './index-store.ts';
 import { CHUNK_NEEDLE, TOMBSTONE_NEEDLE } from './needle.ts';
@@ -67,6 +68,7 @@ export class DiskChunkStore implements ChunkStore {
   readonly #inFlight = new Map<string, Promise<unknown>>();
   /** Audits and compactions, one at a time. */
   #upkeep: Promise<unknown> = DONE;
+  readonly #probe: DiskProbe;
   #auditBuffer: Buffer | undefined;
   /** Found damaged by no read of a client and no audit. */
   #unreported: ChunkId[] = [];
@@ -74,6 +76,7 @@ export class DiskChunkStore implements ChunkStore {
   private constructor(options: DiskChunkStoreOptions) {
     this.#options = options;
     this.#disk = options.disk ?? nodeChunkDisk;
+    this.#probe = new DiskProbe(options.directory, this.#disk, options.clock);
   }
 
   /**
@@ -154,35 +157,51 @@ export class DiskChunkStore implements ChunkStore {
     });
   }
 
-  async *list(options?: { readonly from?: ChunkId }): AsyncGenerator<ChunkInfo> {
-    if (options?.from !== undefined) checkId(options.from);
+  async *list(options?: ListOptions): AsyncGenerator<ChunkInfo> {
+    checkListOptions(options);
     const serving = await this.#whenServing();
-    for await (const info of serving.index.list(options?.from)) {
+    for await (const info of serving.index.list(options)) {
       if (this.#closed) throw closedFault();
       yield info;
+    }
+  }
+
+  async digests(partitionPower: number, partitions: Uint32Array): Promise<Uint32Array> {
+    const serving = await this.#whenServing();
+    return (await serving.index.digests(partitionPower)).read(partitions);
+  }
+
+  async probe(): Promise<void> {
+    const serving = await this.#whenServing();
+    try {
+      await this.#probe.run();
+    } catch (error) {
+      if (this.#serving === serving) this.#dropVanished(serving);
+      throw error;
     }
   }
 
   audit(limit: number): Promise<AuditReport> {
     return this.#oneUpkeep(async (serving) => {
       const damaged: ChunkId[] = this.#unreported.splice(0);
-      let checked = 0;
       this.#dropVanished(serving);
-      let next: Uint8Array = new Uint8Array(CHUNK_ID_BYTES);
-      for await (const { id } of serving.index.list(serving.index.auditFrom)) {
-        if (checked >= limit || this.#closed) {
-          next = id;
-          break;
-        }
+      const { auditAfter } = serving.index;
+      let [checked, readBytes] = [0, 0];
+      let [last, more] = [auditAfter, false];
+      for await (const { id, sizeBytes } of serving.index.list(auditAfter && { after: auditAfter })) {
+        more = checked >= limit || this.#closed;
+        if (more) break;
         checked += 1;
+        readBytes += sizeBytes;
+        last = id;
         const place = await serving.index.look(id);
         if (place === undefined || isQuarantined(place.packed)) continue;
         if (await this.#isWhole(serving, id, place)) continue;
         if ((await this.#isGone(serving, id, place)) || !(await this.#quarantine(id, place))) continue;
         damaged.push(id);
       }
-      serving.index.auditFrom = next;
-      return { checked, damaged };
+      serving.index.auditAfter = more ? last : undefined;
+      return { checked, readBytes, damaged };
     });
   }
 

@@ -2,8 +2,9 @@
 // that one batch, entries and the checkpoint up to which they reflect the segments, is stored whole or not at
 // all. It may be lost at any time: the segments are the truth, and the index is rebuilt from them.
 
-import { CHUNK_ID_BYTES } from './chunk-store.ts';
-import type { IndexOperation, IndexStore } from './index-store.ts';
+import { CHUNK_ID_BYTES, type ListOptions } from './chunk-store.ts';
+import type { IndexOperation, IndexRange, IndexStore } from './index-store.ts';
+import { partitionRange, swapIdAndKey } from './placement-order.ts';
 
 export interface IndexEntry {
   readonly id: Buffer;
@@ -28,28 +29,50 @@ export interface SegmentRecord {
 
 /** How far the index reflects the segments: all before `offset` of segment number `segment`. */
 export interface Checkpoint {
-  readonly version: 1;
+  readonly version: typeof INDEX_VERSION;
   /** Counts the batches, so that a reopened index can be told from another. */
   readonly sequence: number;
   readonly segment: number;
   readonly offset: number;
   /** The highest segment number ever given. */
   readonly lastNumber: number;
-  /** Hexadecimal id where the next audit begins. */
-  readonly auditFrom: string;
+  /** Hexadecimal id after which the next audit begins; empty: at the first. */
+  readonly auditAfter: string;
 }
+
+/** Of the keys and values below; an index of another version is rebuilt. 2: in order of placement. */
+export const INDEX_VERSION = 2;
 
 const CHUNK_PREFIX = 0x63;
 const SEGMENT_PREFIX = 0x73;
 const CHECKPOINT_KEY = Buffer.from('m');
 const ENTRY_HEAD_BYTES = 20;
-const NO_BYTES = new Uint8Array(0);
+/** What comes after the prefix of an entry's key is the id in order of placement. */
+const PREFIX_BYTES = 1;
 
 function chunkKey(id: Uint8Array): Buffer {
-  const key = Buffer.allocUnsafe(1 + CHUNK_ID_BYTES);
+  const key = Buffer.allocUnsafe(PREFIX_BYTES + CHUNK_ID_BYTES);
   key[0] = CHUNK_PREFIX;
-  key.set(id, 1);
+  key.set(id, PREFIX_BYTES);
+  swapIdAndKey(key, PREFIX_BYTES);
   return key;
+}
+
+function idOf(key: Buffer): Buffer {
+  const id = Buffer.from(key.subarray(PREFIX_BYTES));
+  swapIdAndKey(id);
+  return id;
+}
+
+/** Of the entries that a list with these options gives. */
+function entryRange({ after, partition }: ListOptions): IndexRange {
+  const bounds = partition && partitionRange(partition.number, partition.power);
+  const first = Buffer.from([CHUNK_PREFIX, ...(bounds?.first ?? [])]);
+  const lt = bounds?.next ? Buffer.from([CHUNK_PREFIX, ...bounds.next]) : Buffer.from([CHUNK_PREFIX + 1]);
+  if (after === undefined) return { gte: first, lt };
+  // The key that follows next, whether there is such a chunk or not.
+  const next = Buffer.concat([chunkKey(after), Buffer.alloc(1)]);
+  return { gte: Buffer.compare(first, next) < 0 ? next : first, lt };
 }
 
 function segmentKey(number: number): Buffer {
@@ -80,27 +103,16 @@ function decodeEntry(id: Buffer, value: Buffer): IndexEntry {
   };
 }
 
-/** Where the id begins in an {@link entryKey}. */
-export const ENTRY_KEY_ID_AT = 1;
-
-/** @param id the chunk's id as a Latin-1 string. */
-export function entryKey(id: string): Buffer {
-  const key = Buffer.allocUnsafe(ENTRY_KEY_ID_AT + CHUNK_ID_BYTES);
-  key[0] = CHUNK_PREFIX;
-  key.write(id, ENTRY_KEY_ID_AT, 'latin1');
-  return key;
-}
-
 /** The changes of one batch. */
 export class IndexBatch {
   readonly operations: IndexOperation[] = [];
 
-  put(key: Buffer, entry: Omit<IndexEntry, 'id'>): void {
-    this.operations.push({ type: 'put', key, value: encodeEntry(entry) });
+  put(id: Uint8Array, entry: Omit<IndexEntry, 'id'>): void {
+    this.operations.push({ type: 'put', key: chunkKey(id), value: encodeEntry(entry) });
   }
 
-  remove(key: Buffer): void {
-    this.operations.push({ type: 'del', key });
+  remove(id: Uint8Array): void {
+    this.operations.push({ type: 'del', key: chunkKey(id) });
   }
 
   putSegment(record: SegmentRecord): void {
@@ -149,11 +161,10 @@ export class DurableIndex {
     return records;
   }
 
-  /** A snapshot of the entries in order of id, from the first id not below `from`, some at a time. */
-  async *entries(from: Uint8Array = NO_BYTES): AsyncGenerator<IndexEntry[]> {
-    const gte = Buffer.concat([Buffer.from([CHUNK_PREFIX]), from]);
-    for await (const pairs of this.#store.pairs({ gte, lt: Buffer.from([CHUNK_PREFIX + 1]) })) {
-      yield pairs.map(([key, value]) => decodeEntry(key.subarray(ENTRY_KEY_ID_AT), value));
+  /** A snapshot, as of the first `next`, of the entries in order of placement, some at a time. */
+  async *entries(options: ListOptions = {}): AsyncGenerator<IndexEntry[]> {
+    for await (const pairs of this.#store.pairs(entryRange(options))) {
+      yield pairs.map(([key, value]) => decodeEntry(idOf(key), value));
     }
   }
 

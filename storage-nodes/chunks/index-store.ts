@@ -16,7 +16,7 @@ export interface IndexRange {
 
 export interface IndexStore {
   get(key: Buffer): Promise<Buffer | undefined>;
-  /** A snapshot in order of key, some pairs at a time. */
+  /** A snapshot, as of the first `next`, in order of key, some pairs at a time. */
   pairs(range: IndexRange): AsyncGenerator<readonly IndexPair[]>;
   /**
    * All operations or none. What was written is seen at once; `sync` makes it, and all before it, outlive the

@@ -4,8 +4,9 @@
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
+import { partitionOf } from '#core/ring/partition.ts';
 import { blockChecksums } from './block-checksums.ts';
-import { checkChunk, checkId, checkRange } from './chunk-checks.ts';
+import { checkChunk, checkId, checkListOptions, checkRange } from './chunk-checks.ts';
 import {
   type AuditReport,
   CHUNK_ID_BYTES,
@@ -14,7 +15,10 @@ import {
   type ChunkInfo,
   type ChunkStore,
   type ChunkStoreStatus,
+  type ListOptions,
 } from './chunk-store.ts';
+import { DigestTable } from './digest-table.ts';
+import { swapIdAndKey } from './placement-order.ts';
 
 interface Held {
   readonly info: ChunkInfo;
@@ -35,7 +39,8 @@ export class MemoryChunkStore implements ChunkStore {
   #liveBytes = 0;
   #deadBytes = 0;
   #quarantined = 0;
-  #auditFrom = '';
+  #auditAfter = '';
+  #digests: DigestTable | undefined;
   #full = false;
   #closed = false;
 
@@ -62,6 +67,7 @@ export class MemoryChunkStore implements ChunkStore {
     this.#held.set(key, { info, data, checksums: chunk.checksums.slice(), quarantined: false });
     this.#sorted = undefined;
     this.#liveBytes += bytes;
+    this.#digests?.count(id, 1);
   }
 
   async read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
@@ -95,36 +101,52 @@ export class MemoryChunkStore implements ChunkStore {
     if (held !== undefined) this.#drop(keyOf(id), held);
   }
 
-  async *list(options?: { readonly from?: ChunkId }): AsyncGenerator<ChunkInfo> {
-    if (options?.from !== undefined) checkId(options.from);
+  async *list(options?: ListOptions): AsyncGenerator<ChunkInfo> {
+    checkListOptions(options);
     this.#expectOpen();
-    const from = options?.from === undefined ? '' : keyOf(options.from);
-    for (const key of this.#keysFrom(from)) {
+    const { after, partition } = options ?? {};
+    for (const key of this.#keysAfter(after === undefined ? '' : keyOf(after))) {
       this.#expectOpen();
       const held = this.#held.get(key);
-      if (held !== undefined && !held.quarantined) yield held.info;
+      if (held === undefined || held.quarantined) continue;
+      if (partition && partitionOf(held.info.id, partition.power) !== partition.number) continue;
+      yield held.info;
     }
+  }
+
+  async digests(partitionPower: number, partitions: Uint32Array): Promise<Uint32Array> {
+    this.#expectOpen();
+    if (this.#digests?.partitionPower !== partitionPower) {
+      const digests = new DigestTable(partitionPower);
+      for (const { info, quarantined } of this.#held.values()) if (!quarantined) digests.count(info.id, 1);
+      this.#digests = digests;
+    }
+    return this.#digests.read(partitions);
+  }
+
+  async probe(): Promise<void> {
+    this.#expectOpen();
   }
 
   async audit(limit: number): Promise<AuditReport> {
     this.#expectOpen();
     const damaged: ChunkId[] = [];
-    let checked = 0;
-    let next = '';
-    for (const key of this.#keysFrom(this.#auditFrom)) {
+    let [checked, readBytes] = [0, 0];
+    let [last, more] = [this.#auditAfter, false];
+    for (const key of this.#keysAfter(this.#auditAfter)) {
       const held = this.#held.get(key);
       if (held === undefined || held.quarantined) continue;
-      if (checked >= limit) {
-        next = key;
-        break;
-      }
+      more = checked >= limit;
+      if (more) break;
       checked += 1;
+      readBytes += held.data.length;
+      last = key;
       if (isWhole(held, 0, held.data.length)) continue;
       this.#quarantine(held);
       damaged.push(held.info.id);
     }
-    this.#auditFrom = next;
-    return { checked, damaged };
+    this.#auditAfter = more ? last : '';
+    return { checked, readBytes, damaged };
   }
 
   /** All dead bytes are one segment. */
@@ -164,6 +186,7 @@ export class MemoryChunkStore implements ChunkStore {
   #quarantine(held: Held): void {
     held.quarantined = true;
     this.#quarantined += 1;
+    this.#digests?.count(held.info.id, -1);
     this.#liveBytes -= held.data.length;
     this.#deadBytes += held.data.length;
   }
@@ -175,19 +198,25 @@ export class MemoryChunkStore implements ChunkStore {
       this.#quarantined -= 1;
       return;
     }
+    this.#digests?.count(held.info.id, -1);
     this.#liveBytes -= held.data.length;
     this.#deadBytes += held.data.length;
   }
 
-  #keysFrom(from: string): string[] {
+  #keysAfter(after: string): string[] {
     this.#sorted ??= [...this.#held.keys()].sort();
-    const first = this.#sorted.findIndex((key) => key >= from);
+    const first = this.#sorted.findIndex((key) => key > after);
     return first < 0 ? [] : this.#sorted.slice(first);
   }
 }
 
-/** Hexadecimal, so that the order of keys is that of ids. */
-const keyOf = (id: ChunkId) => Buffer.from(id.buffer, id.byteOffset, CHUNK_ID_BYTES).toString('hex');
+/** Hexadecimal, so that the order of keys is that of placement. */
+function keyOf(id: ChunkId): string {
+  const key = Buffer.alloc(CHUNK_ID_BYTES);
+  key.set(id);
+  swapIdAndKey(key);
+  return key.toString('hex');
+}
 
 /** Whether every block that the range touches is as written. */
 function isWhole(held: Held, from: number, to: number): boolean {

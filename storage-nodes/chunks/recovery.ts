@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { limits } from '#core/kernel/limits.ts';
 import { ChunkIndex, keyOf } from './chunk-index.ts';
-import { type Checkpoint, DurableIndex } from './durable-index.ts';
+import { type Checkpoint, DurableIndex, INDEX_VERSION } from './durable-index.ts';
 import { pack } from './hot-index.ts';
 import type { IndexEngine } from './index-store.ts';
 import { NEEDLE_BYTES_MAX, needleBytes, SEGMENT_HEADER_BYTES, TOMBSTONE_NEEDLE } from './needle.ts';
@@ -58,7 +58,7 @@ export async function recover(
 /** Takes the segments' counters from the index. Undefined when index and segments are not of one store. */
 async function restore(segments: SegmentTable, durable: DurableIndex): Promise<Checkpoint | undefined> {
   const checkpoint = await durable.checkpoint();
-  if (checkpoint === undefined || checkpoint.version !== 1) return undefined;
+  if (checkpoint === undefined || checkpoint.version !== INDEX_VERSION) return undefined;
   segments.lastNumber = Math.max(segments.lastNumber, checkpoint.lastNumber);
   const records = new Map((await durable.segmentRecords()).map((record) => [record.number, record]));
   for (const segment of segments.all()) {

@@ -19,6 +19,9 @@ const idle: NodeChunks = {
   stat: () => Promise.resolve(undefined),
   delete: () => done,
   async *list(): AsyncIterable<ChunkInfo> {},
+  digests: () => Promise.resolve(new Uint32Array(0)),
+  probe: () => done,
+  status: () => ({ chunks: 0, liveBytes: 0, fileBytes: 0, quarantined: 0, full: false }),
 };
 
 const devices = ['a', 'b', 'c'].map((zone, id) => ({ id, node: `node-${zone}`, zone, weight: 1 }));

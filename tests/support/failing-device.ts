@@ -4,7 +4,13 @@
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
-import type { Chunk, ChunkId, ChunkInfo } from '#storage-nodes/chunks/chunk-store.ts';
+import type {
+  Chunk,
+  ChunkId,
+  ChunkInfo,
+  ChunkStoreStatus,
+  ListOptions,
+} from '#storage-nodes/chunks/chunk-store.ts';
 import { MemoryChunkStore } from '#storage-nodes/chunks/memory-chunk-store.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
 
@@ -61,13 +67,28 @@ export class FailingDevice implements NodeChunks {
     await this.#chunks.delete(id);
   }
 
-  async *list(options?: { readonly from?: ChunkId }): AsyncIterable<ChunkInfo> {
+  async *list(options?: ListOptions): AsyncIterable<ChunkInfo> {
     await this.#enter();
     let listed = 0;
     for await (const info of this.#chunks.list(options)) {
       if (listed++ === this.listBreaksAt) throw new Fault('corruption', 'the index is damaged');
       yield info;
     }
+  }
+
+  async digests(partitionPower: number, partitions: Uint32Array): Promise<Uint32Array> {
+    await this.#enter();
+    return this.#chunks.digests(partitionPower, partitions);
+  }
+
+  async probe(): Promise<void> {
+    await this.#enter();
+    await this.#chunks.probe();
+  }
+
+  async status(): Promise<ChunkStoreStatus> {
+    await this.#enter();
+    return this.#chunks.status();
   }
 
   /** What it holds, whatever its mode. */

@@ -3,6 +3,7 @@
 import type { TestFn } from 'ava';
 import { limits } from '#core/kernel/limits.ts';
 import type { ChunkStoreFactory } from '../chunk-store.suite.ts';
+import { comparePlacement } from '../placement-order.ts';
 import { all, chunkOf, faults, hexOf, opened, reads } from './suite-support.ts';
 
 const BLOCK = limits.blockBytes;
@@ -89,13 +90,18 @@ function auditCases(test: TestFn, factory: ChunkStoreFactory): void {
     const { store, corrupt } = await opened(t, factory);
     const chunks = Array.from({ length: 40 }, (_, number) => chunkOf(number, number * 5000 + 1));
     await Promise.all(chunks.map((chunk) => store.put(chunk)));
-    t.deepEqual(await store.audit(1000), { checked: 40, damaged: [] });
+    t.deepEqual(await store.audit(1000), { checked: 40, readBytes: 3_900_040, damaged: [] });
     const rotten = chunks.filter((_, number) => number % 7 === 3);
     for (const chunk of rotten) await corrupt(chunk.id, chunk.data.length - 1);
     const { damaged } = await store.audit(1000);
     t.deepEqual(damaged.map(hexOf).sort(), rotten.map(({ id }) => hexOf(id)).sort());
     t.is(store.status().quarantined, rotten.length);
-    t.deepEqual(await store.audit(1000), { checked: 40 - rotten.length, damaged: [] });
+    const goodBytes = chunks.reduce((sum, { data }, number) => sum + (number % 7 === 3 ? 0 : data.length), 0);
+    t.deepEqual(await store.audit(1000), {
+      checked: 40 - rotten.length,
+      readBytes: goodBytes,
+      damaged: [],
+    });
     for (const chunk of chunks) if (!rotten.includes(chunk)) await reads(t, store, chunk);
   });
 
@@ -106,7 +112,7 @@ function auditCases(test: TestFn, factory: ChunkStoreFactory): void {
     const last =
       chunks
         .map(({ id }) => id)
-        .sort(Buffer.compare)
+        .sort(comparePlacement)
         .at(-1) ?? new Uint8Array();
     await corrupt(last, 0);
     const passes = [];
@@ -119,8 +125,8 @@ function auditCases(test: TestFn, factory: ChunkStoreFactory): void {
       passes.map(({ damaged }) => damaged.map(hexOf)),
       [[], [], [hexOf(last)]],
     );
-    t.deepEqual(await store.audit(19), { checked: 19, damaged: [] });
-    t.deepEqual(await store.audit(0), { checked: 0, damaged: [] });
+    t.deepEqual(await store.audit(19), { checked: 19, readBytes: 1900, damaged: [] });
+    t.deepEqual(await store.audit(0), { checked: 0, readBytes: 0, damaged: [] });
   });
 
   test(`${name}: compaction does not carry damage on`, async (t) => {
