@@ -26,6 +26,10 @@ export const FAULT_CODES = {
    * and then its events may still come to stand.
    */
   'log-unavailable': { retryable: true },
+  /** The other machine, or this device of it, cannot be reached. */
+  unreachable: { retryable: true },
+  /** No answer came in time; what was asked for may have been done or not. */
+  timeout: { retryable: true },
   /** The client went away or sent less than it announced. */
   aborted: { retryable: false },
   /** Another process holds the data directory. */

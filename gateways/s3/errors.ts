@@ -191,6 +191,8 @@ export const FAULTS: Readonly<Record<FaultCode, S3ErrorCode>> = {
   closed: 'ServiceUnavailable',
   busy: 'SlowDown',
   'log-unavailable': 'ServiceUnavailable',
+  unreachable: 'ServiceUnavailable',
+  timeout: 'ServiceUnavailable',
   aborted: 'IncompleteBody',
   locked: 'InternalError',
 };

@@ -276,6 +276,8 @@ const FAULT_ANSWERS: Readonly<Record<FaultCode, string>> = {
   closed: 'ServiceUnavailable 503',
   busy: 'SlowDown 503',
   'log-unavailable': 'ServiceUnavailable 503',
+  unreachable: 'ServiceUnavailable 503',
+  timeout: 'ServiceUnavailable 503',
   aborted: 'IncompleteBody 400',
   locked: 'InternalError 500',
 };
