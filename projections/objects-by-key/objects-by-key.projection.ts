@@ -11,9 +11,18 @@ const OBJECT_PUT = objects.table.events.ObjectPut.id;
 export const OBJECT_COMPLETED = objects.table.events.ObjectCompleted.id;
 const OBJECT_DELETED = objects.table.events.ObjectDeleted.id;
 
+const PRESENT = 'present/';
+
 // A bucket's name has no NUL; a key may have one.
-export const objectRowKey = (bucket: string, key: string): string => `present/${bucket}\0${key}`;
+export const objectRowKey = (bucket: string, key: string): string => `${PRESENT}${bucket}\0${key}`;
 export const deletedRowKey = (bucket: string, key: string): string => `deleted/${bucket}\0${key}`;
+
+/** Undefined where it is not the row of a present object. */
+export function splitObjectRowKey(rowKey: string): { bucket: string; key: string } | undefined {
+  if (!rowKey.startsWith(PRESENT)) return undefined;
+  const end = rowKey.indexOf('\0', PRESENT.length);
+  return { bucket: rowKey.slice(PRESENT.length, end), key: rowKey.slice(end + 1) };
+}
 
 const STREAM_PREFIX = 'objects/';
 const NOTHING = new Uint8Array(0);
@@ -22,6 +31,7 @@ export const objectsByKey: Projection = {
   name: 'objects-by-key',
   version: 1,
   families: [objects.family],
+  writesOnly: true,
   apply(event: RecordedEvent, rows: RowWriter): void {
     const { stream, type } = event;
     const slash = stream.indexOf('/', STREAM_PREFIX.length);

@@ -1,11 +1,13 @@
 // Owns the questions "what does this key name?" and "which keys are in this bucket?".
 
+import { limits } from '#core/kernel/limits.ts';
 import type { Content } from '#core/objects/objects.events.ts';
 import { foldedPage } from '../store/folded-page.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
 import type { RowReader } from '../store/projection.ts';
 import { revisionOf } from '../store/row-value.ts';
-import { listedObject, storedObject } from './object-row.ts';
+import { ListedObjects } from './listed-objects.ts';
+import { storedObject } from './object-row.ts';
 import { deletedRowKey, objectRowKey } from './objects-by-key.projection.ts';
 
 export interface StoredObject extends Content {
@@ -61,7 +63,12 @@ export interface ObjectsByKey {
   isEmpty(bucket: string): Promise<boolean>;
 }
 
-export function createObjectsByKey(rows: RowReader): ObjectsByKey {
+/** @param listedBytes what may be kept in memory for listings. */
+export function createObjectsByKey(
+  rows: RowReader,
+  listedBytes: number = limits.listedObjectsBytes,
+): ObjectsByKey {
+  const listed = new ListedObjects(rows, listedBytes);
   return {
     get(bucket, key) {
       const value = rows.get(objectRowKey(bucket, key));
@@ -71,7 +78,7 @@ export function createObjectsByKey(rows: RowReader): ObjectsByKey {
       const value = rows.get(objectRowKey(bucket, key)) ?? rows.get(deletedRowKey(bucket, key));
       return value && revisionOf(value);
     },
-    list: (request) => listObjects(rows, request),
+    list: (request) => listObjects(listed, request),
     async isEmpty(bucket) {
       const gte = objectRowKey(bucket, '');
       const cursor = rows.scan({ gte, lt: endOfPrefix(gte) as string });
@@ -84,18 +91,17 @@ export function createObjectsByKey(rows: RowReader): ObjectsByKey {
   };
 }
 
-async function listObjects(rows: RowReader, request: ListRequest): Promise<ListPage> {
+async function listObjects(listed: ListedObjects, request: ListRequest): Promise<ListPage> {
   const { bucket, prefix, delimiter, after, limit } = request;
-  const nameAt = objectRowKey(bucket, '').length;
   const page = await foldedPage({
-    rows,
-    rowKeyOf: (namePrefix) => objectRowKey(bucket, namePrefix),
-    nameOf: (rowKey) => rowKey.slice(nameAt),
-    item: (key, row) => listedObject(key, row.value),
+    scan: (range) => listed.scan(bucket, range),
+    keyOf: (namePrefix) => namePrefix,
+    nameOf: (object) => object.key,
+    item: (object) => object,
     prefix,
     delimiter,
     after,
-    afterRowKey: keyAfter(objectRowKey(bucket, after)),
+    afterKey: keyAfter(after),
     limit,
   });
   const { items, commonPrefixes, truncated, last } = page;

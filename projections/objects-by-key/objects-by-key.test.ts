@@ -239,6 +239,7 @@ test('large folded ranges are jumped over, with rows pending and stored', async 
   let read = 0;
   const counting = {
     changes: 0,
+    watch: () => {},
     get: (key: string) => table.get(key),
     scan: (range: Parameters<typeof table.scan>[0]) => {
       const cursor = table.scan(range);

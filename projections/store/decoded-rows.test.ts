@@ -7,7 +7,10 @@ import type { RowReader } from './projection.ts';
 
 function setUp() {
   const rows = new Map<string, string>();
-  const table = { changes: 0, get: () => undefined, scan: () => never() } satisfies RowReader;
+  const table = {
+    ...{ changes: 0, get: () => undefined },
+    ...{ scan: () => never(), watch: () => never() },
+  } satisfies RowReader;
   let reads = 0;
   const decoded = new DecodedRows(table, (key) => {
     reads++;

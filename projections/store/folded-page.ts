@@ -4,21 +4,21 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import { compareKeys, endOfPrefix } from './key-order.ts';
-import type { Row, RowReader } from './projection.ts';
+import type { RowRange, ScanCursor } from './projection.ts';
 
-export interface FoldedPageRequest<Item> {
-  readonly rows: RowReader;
-  /** The lowest key of a row whose name begins with this. */
-  rowKeyOf(namePrefix: string): string;
-  nameOf(rowKey: string): string;
-  item(name: string, row: Row): Item;
+export interface FoldedPageRequest<Found, Item> {
+  scan(range: RowRange): ScanCursor<Found>;
+  /** The lowest key in the scan whose name begins with this. */
+  keyOf(namePrefix: string): string;
+  nameOf(found: Found): string;
+  item(found: Found): Item;
   readonly prefix: string;
   /** Empty: no folding. */
   readonly delimiter: string;
   /** The last name of the page before, or empty; a common prefix that it begins with is not shown again. */
   readonly after: string;
-  /** The first row key behind `after`. */
-  readonly afterRowKey: string;
+  /** The first key behind `after`. */
+  readonly afterKey: string;
   readonly limit: number;
 }
 
@@ -34,11 +34,14 @@ export interface FoldedPage<Item> {
 /** Few rows at first behind a jump: the next common prefix may be one to jump over too. */
 const ROWS_AFTER_JUMP = 16;
 
-export async function foldedPage<Item>(request: FoldedPageRequest<Item>): Promise<FoldedPage<Item>> {
+export async function foldedPage<Found, Item>(
+  request: FoldedPageRequest<Found, Item>,
+): Promise<FoldedPage<Item>> {
   const { delimiter, limit } = request;
   const page = new PageBuilder(request);
-  if (limit === 0) return page.done(false);
-  const cursor = request.rows.scan(rangeOf(request));
+  const range = rangeOf(request);
+  if (limit === 0 || range === undefined) return page.done(false);
+  const cursor = request.scan(range);
   let ask = delimiter === '' ? Math.min(limit + 1, limits.s3PageKeys + 1) : ROWS_AFTER_JUMP;
   try {
     for (;;) {
@@ -51,7 +54,9 @@ export async function foldedPage<Item>(request: FoldedPageRequest<Item>): Promis
         if (taken === 'hidden') hidden++;
       }
       if (page.folding !== undefined && hidden * 2 > rows.length) {
-        cursor.seek(endOfPrefix(request.rowKeyOf(page.folding)) as string);
+        const behind = endOfPrefix(request.keyOf(page.folding));
+        if (behind === undefined) return page.done(false);
+        cursor.seek(behind);
         ask = ROWS_AFTER_JUMP;
       } else {
         ask = Math.min(ask * 2, limits.s3PageKeys + 1);
@@ -62,13 +67,15 @@ export async function foldedPage<Item>(request: FoldedPageRequest<Item>): Promis
   }
 }
 
-function rangeOf<Item>(request: FoldedPageRequest<Item>): { gte: string; lt: string } {
+/** Undefined where nothing can stand behind `after`. */
+function rangeOf<Found, Item>(request: FoldedPageRequest<Found, Item>): RowRange | undefined {
   const { prefix, after, delimiter } = request;
-  const first = request.rowKeyOf(prefix);
-  const lt = endOfPrefix(first) as string;
+  const first = request.keyOf(prefix);
+  const lt = endOfPrefix(first);
   if (after === '') return { gte: first, lt };
   const shown = after.startsWith(prefix) ? commonPrefixOf(after, prefix, delimiter) : undefined;
-  const behind = shown === undefined ? request.afterRowKey : (endOfPrefix(request.rowKeyOf(shown)) as string);
+  const behind = shown === undefined ? request.afterKey : endOfPrefix(request.keyOf(shown));
+  if (behind === undefined) return undefined;
   return { gte: compareKeys(behind, first) > 0 ? behind : first, lt };
 }
 
@@ -78,27 +85,27 @@ function commonPrefixOf(name: string, prefix: string, delimiter: string): string
   return at < 0 ? undefined : name.slice(0, at + delimiter.length);
 }
 
-class PageBuilder<Item> {
+class PageBuilder<Found, Item> {
   /** The common prefix whose rows are being passed. */
   folding: string | undefined;
-  readonly #request: FoldedPageRequest<Item>;
+  readonly #request: FoldedPageRequest<Found, Item>;
   readonly #items: Item[] = [];
   readonly #commonPrefixes: string[] = [];
   #last = '';
   #lastIsPrefix = false;
 
-  constructor(request: FoldedPageRequest<Item>) {
+  constructor(request: FoldedPageRequest<Found, Item>) {
     this.#request = request;
   }
 
-  take(row: Row): 'shown' | 'hidden' | 'full' {
+  take(found: Found): 'shown' | 'hidden' | 'full' {
     const { prefix, delimiter, limit } = this.#request;
-    const name = this.#request.nameOf(row.key);
+    const name = this.#request.nameOf(found);
     if (this.folding !== undefined && name.startsWith(this.folding)) return 'hidden';
     this.folding = undefined;
     if (this.#items.length + this.#commonPrefixes.length === limit) return 'full';
     const folded = commonPrefixOf(name, prefix, delimiter);
-    if (folded === undefined) this.#items.push(this.#request.item(name, row));
+    if (folded === undefined) this.#items.push(this.#request.item(found));
     else this.#commonPrefixes.push(folded);
     this.folding = folded;
     this.#last = folded ?? name;

@@ -19,22 +19,28 @@ export interface RowReader {
   get(key: string): Uint8Array | undefined;
   /** A consistent view, opened at the call; close it. */
   scan(range: RowRange): RowCursor;
+  /** Tells of each change from now on, at once, in order; the value is absent where the row is taken away. */
+  watch(changed: RowChanged): void;
 }
+
+export type RowChanged = (key: string, value: Uint8Array | undefined) => void;
 
 export interface RowRange {
   /** First key, inclusive. */
   readonly gte: string;
   /** End, exclusive; absent: to the end of the table. */
-  readonly lt?: string;
+  readonly lt?: string | undefined;
 }
 
-export interface RowCursor {
-  /** One row or more, up to `limit` (fewer where rows are large); none only at the end of the range. */
-  next(limit: number): Promise<readonly Row[]>;
+export interface ScanCursor<Found> {
+  /** One or more, up to `limit` (fewer where rows are large); none only at the end of the range. */
+  next(limit: number): Promise<readonly Found[]>;
   /** Goes forward to the first key not below `key`, without reading what lies between. */
   seek(key: string): void;
   close(): Promise<void>;
 }
+
+export type RowCursor = ScanCursor<Row>;
 
 export interface RowWriter extends RowReader {
   put(key: string, value: Uint8Array): void;
@@ -48,6 +54,8 @@ export interface Projection {
   readonly version: number;
   /** The families whose events it is shown. */
   readonly families: readonly string[];
+  /** Its `apply` never reads a row, so a rebuild need not keep them at hand. */
+  readonly writesOnly?: true;
   /** Pure but for `rows`. */
   apply(event: RecordedEvent, rows: RowWriter): void;
 }

@@ -1,9 +1,10 @@
 // Owns one projection's table as the runner keeps it: pending rows over stored rows, and where it resumed.
 
+import { assert } from '#core/kernel/assert.ts';
 import type { Cursor, RecordedEvent } from '#core/log/event-log.ts';
 import { MergedCursor } from './merged-cursor.ts';
 import { Overlay } from './overlay.ts';
-import type { Projection, RowCursor, RowRange, RowWriter } from './projection.ts';
+import type { Projection, RowChanged, RowCursor, RowRange, RowWriter } from './projection.ts';
 import type { ReadStore, TableWrite } from './read-store.ts';
 
 export class Table implements RowWriter {
@@ -11,8 +12,11 @@ export class Table implements RowWriter {
   readonly overlay = new Overlay();
   readonly resumeAt: Cursor;
   changes = 0;
+  /** Rows may reach the store without passing here. */
+  isCatchingUp = false;
   readonly #store: ReadStore;
   readonly #name: string;
+  readonly #watching: RowChanged[] = [];
 
   constructor(projection: Projection, store: ReadStore, resumeAt: Cursor) {
     this.projection = projection;
@@ -31,20 +35,23 @@ export class Table implements RowWriter {
     return new MergedCursor(pending, this.#store.scan(this.#name, range));
   }
 
+  watch(changed: RowChanged): void {
+    assert(!this.isCatchingUp, `${this.#name} is watched before it has caught up`);
+    this.#watching.push(changed);
+  }
+
   put(key: string, value: Uint8Array): void {
-    this.changes++;
-    this.overlay.set(key, value);
+    this.#set(key, value);
   }
 
   delete(key: string): void {
-    this.changes++;
-    this.overlay.set(key, undefined);
+    this.#set(key, undefined);
   }
 
   /** The tables share one cursor; an event that this one had before the restart is not applied again. */
-  apply(event: RecordedEvent): void {
+  apply(event: RecordedEvent, rows: RowWriter = this): void {
     const { partition, offset } = event.position;
-    if (offset >= (this.resumeAt[partition] ?? 0)) this.projection.apply(event, this);
+    if (offset >= (this.resumeAt[partition] ?? 0)) this.projection.apply(event, rows);
   }
 
   /** Hands the pending rows over to be written, with the checkpoint that they bring about. */
@@ -54,5 +61,11 @@ export class Table implements RowWriter {
     const at = (partition: number) => Math.max(applied[partition] ?? 0, this.resumeAt[partition] ?? 0);
     const cursor = Array.from({ length: partitions }, (_, partition) => at(partition));
     return { table: name, checkpoint: { version, cursor }, rows: this.overlay.freeze() };
+  }
+
+  #set(key: string, value: Uint8Array | undefined): void {
+    this.changes++;
+    this.overlay.set(key, value);
+    for (const changed of this.#watching) changed(key, value);
   }
 }

@@ -91,14 +91,14 @@ async function listUploads(rows: RowReader, request: UploadListRequest): Promise
   const { bucket, prefix, delimiter, keyMarker, uploadIdMarker, limit } = request;
   const marker = keyRowKey(bucket, keyMarker);
   const page = await foldedPage({
-    rows,
-    rowKeyOf: (namePrefix) => uploadsRowKey(bucket, namePrefix),
-    nameOf: (rowKey) => splitUploadRowKey(bucket, rowKey).key,
-    item: (_, row) => storedUpload(bucket, splitUploadRowKey(bucket, row.key).uploadId, row.value),
+    scan: (range) => rows.scan(range),
+    keyOf: (namePrefix) => uploadsRowKey(bucket, namePrefix),
+    nameOf: (row) => splitUploadRowKey(bucket, row.key).key,
+    item: (row) => storedUpload(bucket, splitUploadRowKey(bucket, row.key).uploadId, row.value),
     prefix,
     delimiter,
     after: keyMarker,
-    afterRowKey: uploadIdMarker === '' ? (endOfPrefix(marker) as string) : keyAfter(marker + uploadIdMarker),
+    afterKey: uploadIdMarker === '' ? (endOfPrefix(marker) as string) : keyAfter(marker + uploadIdMarker),
     limit,
   });
   return {

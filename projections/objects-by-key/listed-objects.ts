@@ -1,0 +1,190 @@
+// Owns what listings show of objects, in memory and in key order, so that the table's rows are read once and
+// not for each page. Guarantees: a run follows each change of the table at once, also what changed while it
+// was read, so no listing misses or shows what the table does not; all runs together keep to a budget of
+// bytes. Budget of a page in memory: one search, one slice a run, nothing decoded.
+
+import { limits } from '#core/kernel/limits.ts';
+import { compareKeys, endOfPrefix, keyAfter } from '../store/key-order.ts';
+import type { RowRange, RowReader, ScanCursor } from '../store/projection.ts';
+import { BucketRuns, isBelow, Run } from './listed-run.ts';
+import { listedObject } from './object-row.ts';
+import { objectRowKey, splitObjectRowKey } from './objects-by-key.projection.ts';
+import type { ListedObject } from './objects-by-key.query.ts';
+import { RunBudget } from './run-budget.ts';
+
+/** A range that is being read. */
+interface Reading {
+  readonly bucket: string;
+  readonly from: string;
+  readonly to: string | undefined;
+  /** What was said of its keys since it began, in turn. */
+  readonly changes: { readonly key: string; readonly object: ListedObject | undefined }[];
+}
+
+interface Found {
+  readonly objects: ListedObject[];
+  /** Nothing else stands below it. */
+  readonly to: string | undefined;
+}
+
+export class ListedObjects {
+  readonly #rows: RowReader;
+  readonly #budget: RunBudget;
+  readonly #buckets = new Map<string, BucketRuns>();
+  readonly #readings = new Set<Reading>();
+
+  constructor(rows: RowReader, budgetBytes: number) {
+    this.#rows = rows;
+    this.#budget = new RunBudget(budgetBytes);
+    rows.watch((rowKey, value) => this.#changed(rowKey, value));
+  }
+
+  /**
+   * Keys are the objects' own. Each is shown as it is when the cursor comes to it: a scan sees all that was
+   * applied when it began, and perhaps what came later.
+   */
+  scan(bucket: string, range: RowRange): ScanCursor<ListedObject> {
+    return new ListedCursor(this, bucket, range);
+  }
+
+  /** What is in memory from `gte` on; undefined where the table is to be read. */
+  inMemory(bucket: string, gte: string, lt: string | undefined, limit: number): Found | undefined {
+    const runs = this.#buckets.get(bucket);
+    let run = runs?.around(gte);
+    if (!runs || !run) return undefined;
+    let objects: ListedObject[] = [];
+    for (;;) {
+      this.#budget.use(run);
+      const some = run.slice(gte, lt, limit - objects.length);
+      objects = objects.length === 0 ? some : objects.concat(some);
+      if (objects.length === limit)
+        return { objects, to: keyAfter((objects[limit - 1] as ListedObject).key) };
+      const { to } = run;
+      if (to === undefined || !isBelow(to, lt)) return { objects, to: lt };
+      run = runs.around(to);
+      if (!run) return { objects, to };
+    }
+  }
+
+  /** Reads rows, and keeps what they show. Whatever is already in memory behind `from` is not read. */
+  async read(bucket: string, from: string, lt: string | undefined, limit: number): Promise<Found> {
+    const next = this.#buckets.get(bucket)?.nextFrom(from);
+    const to = next !== undefined && isBelow(next, lt) ? next : lt;
+    const reading: Reading = { bucket, from, to, changes: [] };
+    const base = objectRowKey(bucket, '');
+    const keyAt = Buffer.byteLength(base);
+    const rowsTo = to === undefined ? endOfPrefix(base) : objectRowKey(bucket, to);
+    this.#readings.add(reading);
+    const cursor = this.#rows.scan({ gte: objectRowKey(bucket, from), lt: rowsTo });
+    try {
+      const objects: ListedObject[] = [];
+      let ended = false;
+      while (objects.length < limit && !ended) {
+        const rows = await cursor.next(limit - objects.length);
+        ended = rows.length === 0;
+        for (const { key, value } of rows) objects.push(listedObject(ownText(key, keyAt), value));
+      }
+      const found = { objects, to: ended ? to : keyAfter(lastOf(objects).key) };
+      this.#keep(reading, found);
+      return found;
+    } finally {
+      this.#readings.delete(reading);
+      await cursor.close();
+    }
+  }
+
+  #keep(reading: Reading, { objects, to }: Found): void {
+    const { bucket, from, changes } = reading;
+    if (changes.length > limits.listedChangesWhileRead) return;
+    let runs = this.#buckets.get(bucket);
+    const next = runs?.nextFrom(from);
+    // Somebody else read some of it in the meantime.
+    if (runs?.around(from) || (next !== undefined && isBelow(next, to))) return;
+    if (!runs) {
+      runs = new BucketRuns();
+      this.#buckets.set(bucket, runs);
+    }
+    const run = new Run(bucket, from, to, [...objects]);
+    for (const { key, object } of changes) if (isBelow(key, to)) run.change(key, object);
+    const before = runs.before(from);
+    if (before && this.#budget.isYoung(before) && before.takeIn(run)) this.#budget.addTo(before);
+    else {
+      runs.insert(run);
+      this.#budget.add(run);
+    }
+    this.#dropOverdue();
+  }
+
+  #changed(rowKey: string, value: Uint8Array | undefined): void {
+    if (this.#buckets.size === 0 && this.#readings.size === 0) return;
+    const name = splitObjectRowKey(rowKey);
+    if (!name) return;
+    const runs = this.#buckets.get(name.bucket);
+    const run = runs?.around(name.key);
+    let object: ListedObject | undefined;
+    if (value && (run || this.#readings.size > 0)) object = listedObject(ownText(name.key, 0), value);
+    for (const { bucket, from, to, changes } of this.#readings) {
+      const isRead = bucket === name.bucket && compareKeys(name.key, from) >= 0 && isBelow(name.key, to);
+      if (isRead && changes.length <= limits.listedChangesWhileRead) changes.push({ key: name.key, object });
+    }
+    if (!runs || !run) return;
+    run.change(name.key, object);
+    const upper = run.split();
+    if (upper) {
+      runs.insert(upper);
+      this.#budget.addHalf(upper, run);
+    } else this.#budget.resize(run);
+    this.#dropOverdue();
+  }
+
+  #dropOverdue(): void {
+    for (let run = this.#budget.next(); run; run = this.#budget.next()) {
+      const runs = this.#buckets.get(run.bucket) as BucketRuns;
+      runs.remove(run);
+      if (runs.isEmpty) this.#buckets.delete(run.bucket);
+    }
+  }
+}
+
+const lastOf = (objects: readonly ListedObject[]) => objects[objects.length - 1] as ListedObject;
+
+/** The text from a byte on, so that it does not keep the longer one alive that it is cut from. */
+function ownText(text: string, fromByte: number): string {
+  return Buffer.from(text).toString('utf8', fromByte);
+}
+
+class ListedCursor implements ScanCursor<ListedObject> {
+  readonly #listed: ListedObjects;
+  readonly #bucket: string;
+  readonly #lt: string | undefined;
+  /** Undefined at the end. */
+  #at: string | undefined;
+
+  constructor(listed: ListedObjects, bucket: string, range: RowRange) {
+    this.#listed = listed;
+    this.#bucket = bucket;
+    this.#lt = range.lt;
+    this.#goTo(range.gte);
+  }
+
+  async next(limit: number): Promise<readonly ListedObject[]> {
+    while (this.#at !== undefined) {
+      const found =
+        this.#listed.inMemory(this.#bucket, this.#at, this.#lt, limit) ??
+        (await this.#listed.read(this.#bucket, this.#at, this.#lt, limit));
+      this.#goTo(found.to);
+      if (found.objects.length > 0) return found.objects;
+    }
+    return [];
+  }
+
+  seek(key: string): void {
+    if (this.#at !== undefined && compareKeys(key, this.#at) > 0) this.#goTo(key);
+  }
+
+  async close(): Promise<void> {}
+
+  #goTo(key: string | undefined): void {
+    this.#at = key !== undefined && isBelow(key, this.#lt) ? key : undefined;
+  }
+}
