@@ -2,13 +2,15 @@
 // each other one after its answer, and what the parser refuses is never answered into the middle of an
 // answer.
 
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { HttpRequest, HttpResponse } from './http-messages.ts';
 
 interface Connection {
+  readonly socket: Socket;
   inFlight: number;
   /** The latest of its answers. */
-  response: ServerResponse | undefined;
+  response: HttpResponse | undefined;
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, number>> = {
@@ -17,35 +19,39 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 };
 
 export class Connections {
-  readonly #open = new Map<Socket, Connection>();
+  readonly #open = new Map<HttpRequest['socket'], Connection>();
   #closing = false;
 
-  readonly add = (socket: Socket): void => {
-    this.#open.set(socket, { inFlight: 0, response: undefined });
+  add(socket: Socket): void {
+    this.#open.set(socket, { socket, inFlight: 0, response: undefined });
     socket.once('close', () => this.#open.delete(socket));
-  };
+  }
 
   /** A request has come in. */
-  begin(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    const connection = this.#open.get(socket);
+  begin(request: HttpRequest, response: HttpResponse): void {
+    const connection = this.#open.get(request.socket);
     if (!connection) return;
     connection.inFlight++;
     connection.response = response;
     if (this.#closing) response.shouldKeepAlive = false;
-    response.once('close', () => {
+    response.on('close', () => {
       connection.inFlight--;
-      if (this.#closing && connection.inFlight === 0) socket.destroySoon();
+      if (this.#closing && connection.inFlight === 0) connection.socket.destroySoon();
     });
   }
 
   /** From now on a connection is closed once it has no request in flight. */
   close(): void {
     this.#closing = true;
-    for (const [socket, { inFlight, response }] of this.#open) {
+    for (const { socket, inFlight, response } of this.#open.values()) {
       if (inFlight === 0) socket.destroySoon();
       else if (response) response.shouldKeepAlive = false;
     }
+  }
+
+  /** Ends them all at once. */
+  cut(): void {
+    for (const { socket } of this.#open.values()) socket.destroy();
   }
 
   /** Answers, without a dialect, what the parser refused: it never became a request. */

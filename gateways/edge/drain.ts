@@ -3,13 +3,13 @@
 // is cut. Guarantee: an unwanted body costs neither memory, nor more than the limit in bytes, nor a
 // connection for longer than the watch.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { limits } from '#core/kernel/limits.ts';
 import type { BodyWatch, WatchedBody } from './body-watch.ts';
+import type { HttpRequest, HttpResponse } from './http-messages.ts';
 import { announcedBytes, expectsContinue } from './request-body.ts';
 
 /** To be called before the request is handled. */
-export function drainAfterAnswer(request: IncomingMessage, response: ServerResponse, watch: BodyWatch): void {
+export function drainAfterAnswer(request: HttpRequest, response: HttpResponse, watch: BodyWatch): void {
   if (announcedBytes(request) === 0) return;
   if (expectsContinue(request)) closeUnlessContinued(response);
   // Before node's own listener, which would read on without a limit.
@@ -22,7 +22,7 @@ export function drainAfterAnswer(request: IncomingMessage, response: ServerRespo
  * A client that was not told to continue may send its body or a new request: only a new connection is
  * unambiguous.
  */
-function closeUnlessContinued(response: ServerResponse): void {
+function closeUnlessContinued(response: HttpResponse): void {
   const { shouldKeepAlive } = response;
   const writeContinue = response.writeContinue;
   response.shouldKeepAlive = false;
@@ -36,11 +36,11 @@ function closeUnlessContinued(response: ServerResponse): void {
 class Drain implements WatchedBody {
   moved = false;
   sinceMs = 0;
-  readonly #request: IncomingMessage;
+  readonly #request: HttpRequest;
   readonly #watch: BodyWatch;
   #left: number = limits.httpDrainBytes;
 
-  constructor(request: IncomingMessage, watch: BodyWatch) {
+  constructor(request: HttpRequest, watch: BodyWatch) {
     this.#request = request;
     this.#watch = watch;
   }
@@ -51,7 +51,7 @@ class Drain implements WatchedBody {
     request.on('close', () => this.#watch.delete(this));
     request.on('error', () => this.#watch.delete(this));
     // Marks the body as consumed by us.
-    request.read(0);
+    request.read?.(0);
     request.resume();
     this.#watch.add(this);
   }

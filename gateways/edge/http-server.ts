@@ -1,6 +1,6 @@
 // Owns the HTTP server that every gateway stands on: limits, request ids, the answer to what escapes a
 // handler, the draining of unwanted bodies and the graceful end. Guarantee: no request crashes the process
-// or is left unanswered.
+// or is left unanswered. Plain requests are read by ourselves, everything else by node:http.
 
 import {
   createServer,
@@ -9,20 +9,30 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
-import type { BodyWatch } from './body-watch.ts';
+import { BodyWatch } from './body-watch.ts';
 import { Connections } from './connections.ts';
 import { drainAfterAnswer } from './drain.ts';
+import type { HttpRequest, HttpResponse } from './http-messages.ts';
+import { PlainConnection } from './plain-connection.ts';
 import { requestIds } from './request-ids.ts';
 
 export type RequestHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   requestId: string,
 ) => Promise<void> | void;
+
+/** Answers a request whose handler threw before it wrote a head: in the dialect's own words, to the end. */
+export type FailureHandler = (
+  request: HttpRequest,
+  response: HttpResponse,
+  requestId: string,
+  error: unknown,
+) => void;
 
 /** One line of the access log. */
 export interface AccessEntry {
@@ -41,11 +51,7 @@ export interface AccessEntry {
 
 export interface HttpServerOptions {
   readonly handler: RequestHandler;
-  /**
-   * Answers a request whose handler threw, before it sent a header: in the dialect's own words, and to the
-   * end.
-   */
-  readonly failed: (response: ServerResponse, requestId: string, error: unknown) => void;
+  readonly failed: FailureHandler;
   readonly watch: BodyWatch;
   readonly clock: Clock;
   readonly random: Random;
@@ -85,12 +91,14 @@ class Gate implements HttpServer {
   readonly #options: HttpServerOptions;
   readonly #nextId: () => string;
   readonly #connections = new Connections();
+  readonly #idle: BodyWatch;
 
   constructor(server: Server, options: HttpServerOptions) {
     this.#server = server;
     this.#options = options;
     this.#nextId = requestIds(options.random);
-    server.on('connection', this.#connections.add);
+    this.#idle = new BodyWatch(options.clock, limits.httpIdleTimeoutMs);
+    this.#acceptPlain(server);
     server.on('clientError', this.#connections.refuse);
     server.on('request', this.#serve);
     // Only a body that is wanted is asked for: `100 Continue` is request-body.ts's.
@@ -98,6 +106,24 @@ class Gate implements HttpServer {
     server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
       plain(response, 417),
     );
+  }
+
+  /** A connection is ours until it asks for more than plain requests; then it is as if node had accepted it. */
+  #acceptPlain(server: Server): void {
+    const ofNode = server.listeners('connection') as ((socket: Socket) => void)[];
+    server.removeAllListeners('connection');
+    const options = {
+      idle: this.#idle,
+      serve: this.#serve,
+      handOver(socket: Socket, bytes: Buffer) {
+        for (const accept of ofNode) accept.call(server, socket);
+        socket.unshift(bytes);
+      },
+    };
+    server.on('connection', (socket: Socket) => {
+      this.#connections.add(socket);
+      new PlainConnection(socket, options);
+    });
   }
 
   listen(port: number, host: string): Promise<number> {
@@ -114,13 +140,14 @@ class Gate implements HttpServer {
     const graceOver = new AbortController();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#connections.close();
+    this.#idle.stop();
     const grace = this.#options.clock.sleep(limits.shutdownGraceMs, graceOver.signal);
-    await Promise.race([closed, grace.then(() => this.#server.closeAllConnections())]);
+    await Promise.race([closed, grace.then(() => this.#connections.cut())]);
     graceOver.abort();
     await closed;
   }
 
-  readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
+  readonly #serve = (request: HttpRequest, response: HttpResponse): void => {
     const requestId = this.#nextId();
     if (this.#options.access) this.#recordAccess(this.#options.access, request, response, requestId);
     drainAfterAnswer(request, response, this.#options.watch);
@@ -132,13 +159,13 @@ class Gate implements HttpServer {
     }
     try {
       const done = this.#options.handler(request, response, requestId);
-      if (done) done.catch((error: unknown) => this.#escaped(response, requestId, error));
+      if (done) done.catch((error: unknown) => this.#escaped(request, response, requestId, error));
     } catch (error) {
-      this.#escaped(response, requestId, error);
+      this.#escaped(request, response, requestId, error);
     }
   };
 
-  #escaped(response: ServerResponse, requestId: string, error: unknown): void {
+  #escaped(request: HttpRequest, response: HttpResponse, requestId: string, error: unknown): void {
     this.#options.log?.(error, requestId);
     if (response.writableEnded || response.destroyed) return;
     if (response.headersSent) {
@@ -147,8 +174,7 @@ class Gate implements HttpServer {
       return;
     }
     try {
-      for (const name of response.getHeaderNames()) response.removeHeader(name);
-      this.#options.failed(response, requestId, error);
+      this.#options.failed(request, response, requestId, error);
     } catch (second) {
       this.#options.log?.(second, requestId);
       if (response.headersSent) response.destroy();
@@ -158,8 +184,8 @@ class Gate implements HttpServer {
 
   #recordAccess(
     access: (entry: AccessEntry) => void,
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: HttpRequest,
+    response: HttpResponse,
     requestId: string,
   ): void {
     const { clock } = this.#options;
@@ -183,15 +209,15 @@ class Gate implements HttpServer {
 const LISTEN_BACKLOG = 1024;
 
 /** What the parser lets through and no gateway can serve. */
-function refusedStatus(request: IncomingMessage): number | undefined {
+function refusedStatus(request: HttpRequest): number | undefined {
   if (request.rawHeaders.length > 2 * limits.httpHeaders) return 431;
   const coding = request.headers['transfer-encoding'];
   return coding === undefined || coding.toLowerCase() === 'chunked' ? undefined : 501;
 }
 
-function plain(response: ServerResponse, status: number): void {
+function plain(response: HttpResponse, status: number): void {
   const text = `${STATUS_CODES[status]}\n`;
   response.shouldKeepAlive = false;
-  response.writeHead(status, { 'content-type': 'text/plain', 'content-length': text.length });
+  response.writeHead(status, ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]);
   response.end(text);
 }

@@ -2,10 +2,10 @@
 // announced byte came; anything less is a failure. Budget per packet: no copy, no await, no allocation of
 // ours.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { assert } from '#core/kernel/assert.ts';
 import type { ByteSink, ByteSource } from '#storage-nodes/stream/blob-stream.ts';
 import type { BodyWatch, WatchedBody } from './body-watch.ts';
+import type { HttpRequest, HttpResponse } from './http-messages.ts';
 
 export type BodyFailureReason = 'incomplete' | 'too-large' | 'idle';
 
@@ -36,21 +36,21 @@ export interface RequestBodyOptions {
  * else.
  */
 export function requestBody(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   options: RequestBodyOptions,
 ): ByteSource {
   return new RequestBody(request, response, options);
 }
 
 /** The announced length in bytes; undefined where the body is chunked, 0 where there is none. */
-export function announcedBytes(request: IncomingMessage): number | undefined {
+export function announcedBytes(request: HttpRequest): number | undefined {
   if (request.headers['transfer-encoding'] !== undefined) return undefined;
   return Number(request.headers['content-length'] ?? 0);
 }
 
 /** Whether the client waits for `100 Continue` before it sends the body. */
-export function expectsContinue(request: IncomingMessage): boolean {
+export function expectsContinue(request: HttpRequest): boolean {
   const { expect } = request.headers;
   return expect !== undefined && request.httpVersionMinor > 0 && expect.toLowerCase() === '100-continue';
 }
@@ -59,8 +59,8 @@ class RequestBody implements ByteSource, WatchedBody {
   readonly sizeBytes: number | undefined;
   moved = false;
   sinceMs = 0;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: HttpRequest;
+  readonly #response: HttpResponse;
   readonly #watch: BodyWatch;
   readonly #maxBytes: number;
   #sink: ByteSink | undefined;
@@ -68,7 +68,7 @@ class RequestBody implements ByteSource, WatchedBody {
   #paused = false;
   #received = 0;
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: RequestBodyOptions) {
+  constructor(request: HttpRequest, response: HttpResponse, options: RequestBodyOptions) {
     this.sizeBytes = announcedBytes(request);
     this.#request = request;
     this.#response = response;

@@ -1,12 +1,13 @@
 // Owns one S3 request on its way through the gateway: what every operation is given, and the translation of
 // the cloud's refusals for it.
 
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '#core/kernel/clock.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { BodyWatch } from '#gateways/edge/body-watch.ts';
 import { collect } from '#gateways/edge/collect.ts';
+import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import type { QueryParameter } from '#gateways/edge/query-string.ts';
 import { BodyFailure, requestBody } from '#gateways/edge/request-body.ts';
 import type { BucketRejection, Caller, Cloud, UploadRejection, WriteCondition } from '#services/cloud.ts';
@@ -53,8 +54,8 @@ export class Query {
 
 export interface S3Call {
   readonly gateway: GatewayContext;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
   readonly requestId: string;
   readonly auth: Authenticated;
   readonly caller: Caller;

@@ -2,7 +2,8 @@
 // went wrong. Guarantee: no operation runs for a caller that is not authenticated, and whatever is thrown
 // becomes S3's own error.
 
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
 import { authenticate } from './auth/authenticate.ts';
@@ -26,8 +27,8 @@ const NOWHERE: Address = { bucket: '', key: '' };
 
 export async function dispatch(
   gateway: DispatchContext,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   requestId: string,
 ): Promise<void> {
   const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
@@ -58,8 +59,8 @@ export async function dispatch(
 /** @throws S3Error, BodyRefused */
 function authenticatedCall(
   gateway: DispatchContext,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   requestId: string,
   rawPath: string,
   rawQuery: string,
@@ -121,8 +122,8 @@ async function checkExpectedOwner(call: S3Call): Promise<void> {
 /** Answers, unless there is nobody to answer any more or the answer has begun. */
 function answerFailure(
   gateway: DispatchContext,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   requestId: string,
   failure: S3Failure,
   { bucket, key }: Address,

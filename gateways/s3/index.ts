@@ -40,11 +40,10 @@
 // - SDKs sign the checksum of an empty body into presigned URLs: checksums in a query are ignored.
 // - Recreating one's own bucket in us-east-1 succeeds.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '#core/kernel/clock.ts';
 import type { Random } from '#core/kernel/random.ts';
 import type { BodyWatch } from '#gateways/edge/body-watch.ts';
-import type { RequestHandler } from '#gateways/edge/http-server.ts';
+import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';
 import type { Cloud } from '#services/cloud.ts';
 import type { GatewayLogger } from './call.ts';
 import { type DispatchContext, dispatch } from './dispatch.ts';
@@ -67,7 +66,7 @@ export interface S3GatewayOptions {
 export interface S3Gateway {
   readonly handler: RequestHandler;
   /** The answer to a request whose handler failed without one. */
-  readonly failed: (response: ServerResponse, requestId: string, error: unknown) => void;
+  readonly failed: FailureHandler;
 }
 
 const HOST_ID_BYTES = 42;
@@ -85,14 +84,8 @@ export function createS3Gateway(options: S3GatewayOptions): S3Gateway {
     hostId: random.fill(Buffer.alloc(HOST_ID_BYTES)).toString('base64'),
   };
   return {
-    handler: (request: IncomingMessage, response: ServerResponse, requestId: string) =>
-      dispatch(gateway, request, response, requestId),
-    failed: (response, requestId) =>
-      replyFailure(
-        { gateway, response, requestId },
-        new S3Error('InternalError'),
-        response.req.method ?? '',
-        '/',
-      ),
+    handler: (request, response, requestId) => dispatch(gateway, request, response, requestId),
+    failed: (request, response, requestId) =>
+      replyFailure({ gateway, response, requestId }, new S3Error('InternalError'), request.method ?? '', '/'),
   };
 }

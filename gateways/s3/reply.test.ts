@@ -1,11 +1,12 @@
-// Owns the proof of answers that take long: the client hears of them before it gives up, and learns how they
-// ended.
+// Owns the proof of answers: those that take long are heard of before the client gives up, and how they ended;
+// and dates as documents have them.
 
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
 import { ManualClock } from '#core/kernel/clock.ts';
-import { replyWhenDone } from './reply.ts';
+import { isoDate, replyWhenDone } from './reply.ts';
 
 const DOCUMENT = '<?xml version="1.0" encoding="UTF-8"?>\n<Result/>';
 
@@ -86,4 +87,12 @@ test('what goes wrong late is told in the document', async (t) => {
   const answer = await slow.client;
   slow.fail(new Error('Late'));
   t.regex(await textOf(answer), /^<\?xml [^>]*>\n +<Late\/>$/);
+});
+
+test('dates in documents are those of the calendar, in whole seconds', (t) => {
+  const times = fc.oneof(fc.nat(4_102_444_800_000), fc.nat(2 * 86_400_000));
+  fc.assert(
+    fc.property(times, (timeMs) => isoDate(timeMs) === `${new Date(timeMs).toISOString().slice(0, 19)}.000Z`),
+  );
+  t.is(isoDate(1_700_000_000_999), '2023-11-14T22:13:20.000Z');
 });

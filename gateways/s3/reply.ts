@@ -1,19 +1,20 @@
 // Owns the writing of answers. Budget of a small object: one header list, one write to the socket, no copy
 // but the one into that write.
 
-import type { ServerResponse } from 'node:http';
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { KIB } from '#core/kernel/limits.ts';
+import type { HttpResponse } from '#gateways/edge/http-messages.ts';
 import type { BlobTarget } from '#storage-nodes/stream/blob-stream.ts';
 import type { S3Failure } from './errors.ts';
+import type { TextBlocks } from './text-blocks.ts';
 import { XmlWriter } from './xml.ts';
 
 /** What an answer needs to know of its request. */
 export interface Answering {
   readonly gateway: { readonly hostId: string; readonly clock: Clock };
-  readonly response: ServerResponse;
+  readonly response: HttpResponse;
   readonly requestId: string;
 }
 
@@ -36,9 +37,24 @@ export function httpDate(timeMs: number): string {
   return new Date(timeMs).toUTCString();
 }
 
-/** In documents: whole seconds, as everywhere in S3. */
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const SECOND_CHARACTERS = '00:00:00.000Z'.length;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+
+let isoDay = -1;
+let isoDayText = '';
+
+/** In documents: whole seconds, as everywhere in S3. Objects of one listing are mostly of few days. */
 export function isoDate(timeMs: number): string {
-  return new Date(timeMs - (timeMs % 1_000)).toISOString();
+  const day = Math.floor(timeMs / DAY_MS);
+  if (day !== isoDay) {
+    isoDay = day;
+    isoDayText = new Date(day * DAY_MS).toISOString().slice(0, -SECOND_CHARACTERS);
+  }
+  const seconds = Math.floor((timeMs - day * DAY_MS) / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = TWO_DIGITS[Math.floor(minutes / 60)];
+  return `${isoDayText}${hours}:${TWO_DIGITS[minutes % 60]}:${TWO_DIGITS[seconds % 60]}.000Z`;
 }
 
 /** The headers of every answer, names and values in turn; add to it. */
@@ -70,6 +86,15 @@ export function replyHead(call: Answering, status: number, headers: string[]): v
 
 export function replyXml(call: Answering, document: string, headers = answerHeaders(call)): void {
   replyText(call, 200, document, headers);
+}
+
+/** A document that is too long for one string. */
+export function replyXmlBlocks(call: Answering, document: TextBlocks): void {
+  const headers = answerHeaders(call);
+  headers.push('Content-Type', XML_TYPE, 'Content-Length', String(document.sizeBytes));
+  call.response.writeHead(200, headers);
+  document.writeTo(call.response);
+  call.response.end();
 }
 
 function replyText(call: Answering, status: number, document: string, headers: string[]): void {
@@ -143,14 +168,14 @@ const ONE_WRITE_BYTES = 64 * KIB;
 
 /** The body of an object on its way to the client. Nothing is sent before its first bytes are there. */
 export class ResponseBody implements BlobTarget {
-  readonly #response: ServerResponse;
+  readonly #response: HttpResponse;
   readonly #status: number;
   readonly #headers: string[];
   readonly #sizeBytes: number;
   #sentBytes = 0;
   #reject: ((reason: unknown) => void) | undefined;
 
-  constructor(response: ServerResponse, status: number, headers: string[], sizeBytes: number) {
+  constructor(response: HttpResponse, status: number, headers: string[], sizeBytes: number) {
     this.#response = response;
     this.#status = status;
     this.#headers = headers;

@@ -22,7 +22,7 @@ const NAMED: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   if (!SPECIAL.test(text)) return text;
   return text.replace(
     SPECIALS,
@@ -79,11 +79,19 @@ export class XmlWriter {
     return this;
   }
 
+  /** What was written since the last time, to be sent before the rest. */
+  take(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+
   /** The root element alone. */
   fragment(): string {
     return this.document().slice(DECLARATION.length);
   }
 
+  /** To its end. */
   document(): string {
     return `${this.#text}</${this.#root}>`;
   }

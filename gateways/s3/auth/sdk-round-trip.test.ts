@@ -38,10 +38,7 @@ const server = createHttpServer({
   watch,
   clock: systemClock,
   random: systemRandom,
-  failed: (response, _requestId, error) => {
-    response.statusCode = 500;
-    response.end(String(error));
-  },
+  failed: (_request, response, _requestId, error) => void response.writeHead(500).end(String(error)),
   handler: async (request, response) => {
     const target = splitTarget(request.url ?? '');
     const { method = '', headers, rawHeaders } = request;
@@ -58,8 +55,7 @@ const server = createHttpServer({
     }
     const path = decodePath(target.rawPath);
     seen = { outcome, path, query: new Map(parseQuery(target.rawQuery)), body, trailers };
-    response.statusCode = outcome.ok ? 200 : outcome.error.status;
-    response.setHeader('etag', '"e"');
+    response.writeHead(outcome.ok ? 200 : outcome.error.status, ['etag', '"e"']);
     response.end(outcome.ok ? '' : `<Error><Code>${outcome.error.code}</Code></Error>`);
   },
 });

@@ -1,11 +1,12 @@
 // Owns ListObjects in both versions. A page is written in one pass over what the cloud gave, in its order.
 
-import type { ListPage } from '#projections/objects-by-key/objects-by-key.query.ts';
+import type { ListedObject, ListPage } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { accept, type Query, type S3Call } from '../call.ts';
 import { CHECKSUM_TYPES, CHECKSUMS, isChecksumAlgorithm, isChecksumType } from '../checksums.ts';
 import { invalidArgument } from '../errors.ts';
-import { isoDate, replyXml } from '../reply.ts';
-import { urlEncoded, XmlWriter } from '../xml.ts';
+import { isoDate, replyXmlBlocks } from '../reply.ts';
+import { TextBlocks } from '../text-blocks.ts';
+import { escapeXml, urlEncoded, XmlWriter } from '../xml.ts';
 import { ownerFragment } from './owner.ts';
 import { pageSizeOf } from './part-number.ts';
 
@@ -94,39 +95,79 @@ function start(call: S3Call, listing: Listing): XmlWriter {
   return xml.plain('MaxKeys', listing.limit).optional('EncodingType', listing.encoding);
 }
 
+/** Entries that are written together: their text stays short enough to be cheap. */
+const ENTRIES_AT_ONCE = 64;
+
 function finish(call: S3Call, xml: XmlWriter, listing: Listing, page: ListPage, withOwner: boolean): void {
-  const { accounts } = call.gateway.cloud;
   const { encode } = listing;
+  const { objects, commonPrefixes } = page;
+  const entries = new EntryWriter(listing, withOwner ? call.gateway.cloud.accounts : undefined);
+  const document = new TextBlocks();
   xml.plain('IsTruncated', page.truncated);
-  // Keys that were put together have one owner and mostly one second: neither is worked out again.
-  let owner = '';
-  let ownerXml = '';
-  let second = -1;
-  let date = '';
-  for (const object of page.objects) {
-    const objectSecond = Math.floor(object.modifiedMs / 1_000);
-    if (objectSecond !== second) {
-      second = objectSecond;
-      date = isoDate(object.modifiedMs);
-    }
-    xml.open('Contents').element('Key', encode(object.key)).plain('LastModified', date);
-    xml.plain('ETag', `&quot;${object.etag}&quot;`);
-    if (isChecksumAlgorithm(object.checksumAlgorithm)) {
-      xml.plain('ChecksumAlgorithm', CHECKSUMS[object.checksumAlgorithm].name);
-      if (isChecksumType(object.checksumType)) xml.plain('ChecksumType', CHECKSUM_TYPES[object.checksumType]);
-    }
-    xml.plain('Size', object.sizeBytes);
-    if (withOwner) {
-      if (object.owner !== owner) {
-        owner = object.owner;
-        ownerXml = ownerFragment('Owner', accounts.owner(owner));
-      }
-      xml.raw(ownerXml);
-    }
-    xml.plain('StorageClass', object.storageClass).close('Contents');
+  for (let at = 0; at < objects.length; at++) {
+    xml.raw(entries.entry(objects[at] as ListedObject));
+    if (at % ENTRIES_AT_ONCE === 0) document.add(xml.take());
   }
-  for (const prefix of page.commonPrefixes) {
-    xml.open('CommonPrefixes').element('Prefix', encode(prefix)).close('CommonPrefixes');
+  for (let at = 0; at < commonPrefixes.length; at++) {
+    xml.open('CommonPrefixes').element('Prefix', encode(commonPrefixes[at] as string));
+    xml.close('CommonPrefixes');
+    if (at % ENTRIES_AT_ONCE === 0) document.add(xml.take());
   }
-  replyXml(call, xml.document());
+  document.add(xml.document());
+  replyXmlBlocks(call, document);
+}
+
+/** Objects that were put together differ in little else than their key and digest: the rest is written once. */
+class EntryWriter {
+  readonly #encode: (text: string) => string;
+  readonly #accounts: S3Call['gateway']['cloud']['accounts'] | undefined;
+  #second = -1;
+  #date = '';
+  #checksumAlgorithm: string | undefined;
+  #checksumType: string | undefined;
+  #checksum = '';
+  #owner: string | undefined;
+  #storageClass: string | undefined;
+  #ownerAndClass = '';
+
+  /** @param accounts where owners are shown. */
+  constructor(listing: Listing, accounts: S3Call['gateway']['cloud']['accounts'] | undefined) {
+    this.#encode = listing.encode;
+    this.#accounts = accounts;
+  }
+
+  entry(object: ListedObject): string {
+    const { key, etag, sizeBytes } = object;
+    const second = Math.floor(object.modifiedMs / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#date = isoDate(object.modifiedMs);
+    }
+    if (object.checksumAlgorithm !== this.#checksumAlgorithm || object.checksumType !== this.#checksumType) {
+      this.#setChecksum(object);
+    }
+    if (object.owner !== this.#owner || object.storageClass !== this.#storageClass) {
+      this.#setOwnerAndClass(object);
+    }
+    const named = `<Contents><Key>${escapeXml(this.#encode(key))}</Key>`;
+    const dated = `<LastModified>${this.#date}</LastModified><ETag>&quot;${etag}&quot;</ETag>`;
+    return `${named}${dated}${this.#checksum}<Size>${sizeBytes}</Size>${this.#ownerAndClass}</Contents>`;
+  }
+
+  #setChecksum({ checksumAlgorithm, checksumType }: ListedObject): void {
+    this.#checksumAlgorithm = checksumAlgorithm;
+    this.#checksumType = checksumType;
+    this.#checksum = '';
+    if (!isChecksumAlgorithm(checksumAlgorithm)) return;
+    this.#checksum = `<ChecksumAlgorithm>${CHECKSUMS[checksumAlgorithm].name}</ChecksumAlgorithm>`;
+    if (!isChecksumType(checksumType)) return;
+    this.#checksum += `<ChecksumType>${CHECKSUM_TYPES[checksumType]}</ChecksumType>`;
+  }
+
+  #setOwnerAndClass({ owner, storageClass }: ListedObject): void {
+    this.#owner = owner;
+    this.#storageClass = storageClass;
+    const shown = this.#accounts ? ownerFragment('Owner', this.#accounts.owner(owner)) : '';
+    this.#ownerAndClass = `${shown}<StorageClass>${storageClass}</StorageClass>`;
+  }
 }
