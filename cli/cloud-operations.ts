@@ -8,7 +8,9 @@ import { projections } from '#projections/all.ts';
 import { type ReplayResult, replayProjection } from '#projections/replay.ts';
 import { openLevelStore } from '#projections/store/level-store.ts';
 import type { OpenCloud } from './compose.ts';
+import { examine } from './doctor.ts';
 import type { Operations, ReportProgress } from './operations.ts';
+import { ringOperations } from './ring-operations.ts';
 
 export function cloudOperations(open: OpenCloud): Operations {
   const { accounts } = open;
@@ -19,6 +21,8 @@ export function cloudOperations(open: OpenCloud): Operations {
     createKey: (name) => accounts.createKey(name),
     revokeKey: (accessKeyId) => accounts.revokeKey(accessKeyId),
     replay: (projection, report) => replay(open, projection, report),
+    ...ringOperations(open),
+    doctor: () => examine(open),
   };
 }
 

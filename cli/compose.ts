@@ -1,6 +1,5 @@
-// Owns the composition of one whole cloud on one data directory: which implementation stands behind each
-// port. Nothing else chooses; so the simulator and the cluster's programs differ from this file and in
-// nothing else.
+// Owns the composition of the programs that serve clients: which implementation stands behind each port.
+// Nothing else chooses; a cloud in one process and a gateway of a cluster differ in their ports alone.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +10,8 @@ import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { lockDirectory } from '#core/log/embedded/directory-lock.ts';
 import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
+import type { EventLog } from '#core/log/event-log.ts';
 import { ClusterRing } from '#core/runtime/cluster-ring.ts';
-import { type Daemon, startDaemon } from '#core/runtime/daemon.ts';
 import { openReadModels, projections } from '#projections/all.ts';
 import { openLevelStore } from '#projections/store/level-store.ts';
 import type { ProjectionRunner } from '#projections/store/projection.ts';
@@ -26,6 +25,8 @@ import { createCloud } from '#services/create-cloud.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
+import type { CloudNodes } from './cloud-nodes.ts';
+import { type DaemonSpec, NodeDaemons } from './node-daemons.ts';
 import { openStorageNodes, type StorageNodes } from './storage-nodes.ts';
 
 export interface CloudOptions {
@@ -38,16 +39,19 @@ export interface CloudOptions {
   onFault(error: unknown): void;
 }
 
-export interface OpenCloud {
+export interface OpenCloud<Nodes extends CloudNodes = CloudNodes> {
   readonly directory: string;
+  readonly clock: Clock;
   readonly cloud: Cloud;
   readonly accounts: AccountService;
-  readonly log: EmbeddedLog;
+  readonly log: EventLog;
   readonly runner: ProjectionRunner;
   readonly store: ReadStore;
-  readonly nodes: StorageNodes;
+  readonly cluster: ClusterRing;
+  readonly nodes: Nodes;
   readonly writes: WritesInFlight;
   readonly collector: Collector;
+  readonly daemons: NodeDaemons;
   /**
    * Ends the daemons, then everything else, in the order in which bytes flow. Nothing acknowledged is lost
    * without it.
@@ -55,8 +59,34 @@ export interface OpenCloud {
   close(): Promise<void>;
 }
 
-/** @throws Fault `locked` when another process serves the directory, `corruption` when its log is damaged. */
-export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
+/** Where a cloud's log and chunks are: the whole difference between one process and a cluster. */
+interface CloudPorts<Nodes extends CloudNodes> {
+  openLog(): Promise<EventLog>;
+  openNodes(cluster: ClusterRing): Promise<Nodes>;
+  barrier(log: EventLog, runner: ProjectionRunner): ServiceContext['barrier'];
+}
+
+/**
+ * One whole cloud in this process.
+ * @throws Fault `locked` when another process serves the directory, `corruption` when its log is damaged.
+ */
+export function openCloud(options: CloudOptions): Promise<OpenCloud<StorageNodes>> {
+  const { directory, clock, random, logger } = options;
+  return compose(options, {
+    openLog: () => EmbeddedLog.open({ directory: join(directory, 'log'), clock, random }),
+    openNodes: (cluster) =>
+      openStorageNodes({ directory: join(directory, 'nodes'), cluster, clock, random, logger }),
+    barrier: onlyWriter,
+  });
+}
+
+/** The log's only writer has applied whatever is acknowledged. */
+const onlyWriter = () => () => undefined;
+
+async function compose<Nodes extends CloudNodes>(
+  options: CloudOptions,
+  ports: CloudPorts<Nodes>,
+): Promise<OpenCloud<Nodes>> {
   const { directory, clock, random, logger, onFault } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
@@ -65,10 +95,7 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
     for (const end of opened.reverse()) await end();
   };
   try {
-    const [log, store] = await Promise.all([
-      EmbeddedLog.open({ directory: join(directory, 'log'), clock, random }),
-      openLevelStore(join(directory, 'read-models')),
-    ]);
+    const [log, store] = await Promise.all([ports.openLog(), openLevelStore(join(directory, 'read-models'))]);
     opened.push(
       () => store.close(),
       () => log.close(),
@@ -77,13 +104,7 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
     opened.push(() => runner.close());
     const cluster = await ClusterRing.open({ log, onFault });
     opened.push(() => cluster.close());
-    const nodes = await openStorageNodes({
-      directory: join(directory, 'nodes'),
-      cluster,
-      clock,
-      random,
-      logger,
-    });
+    const nodes = await ports.openNodes(cluster);
     opened.push(() => nodes.close());
     const digests = createWorkerDigestPool({ workerUrl: digestWorkerUrl() });
     opened.push(() => digests.close());
@@ -93,30 +114,21 @@ export async function openCloud(options: CloudOptions): Promise<OpenCloud> {
 
     const models = openReadModels(runner);
     const writes = new WritesInFlight(clock);
-    const context: ServiceContext = {
-      ...models,
-      log,
-      runner,
-      blobs,
-      writes,
-      random,
-      // This process is the log's only writer, so what is acknowledged is applied.
-      barrier: () => undefined,
-    };
+    const barrier = ports.barrier(log, runner);
+    const context: ServiceContext = { ...models, log, runner, blobs, writes, random, barrier };
     const { cloud, accounts } = createCloud(context, fileSubjectKeys(join(directory, 'keys'), random));
     const collector = new Collector({
       clock,
       chunks: nodes.chunks,
-      devices: () => nodes.stores.values(),
+      devices: () => nodes.devices(),
       isNamed: models.namedBlobs.isNamed,
       oldestWriteMs: () => writes.oldestMs(),
       graceMs: limits.collectorGraceMs,
     });
-    const daemons = startDaemons({ clock, logger, nodes, collector });
-    opened.push(async () => {
-      await Promise.all(daemons.map((daemon) => daemon.stop()));
-    });
-    return { directory, cloud, accounts, log, runner, store, nodes, writes, collector, close };
+    const daemons = new NodeDaemons({ clock, logger, daemons: [collecting(collector), ...nodes.daemons] });
+    opened.push(() => daemons.stop());
+    const parts = { directory, clock, cloud, accounts, log, runner, store, cluster, nodes };
+    return { ...parts, writes, collector, daemons, close };
   } catch (error) {
     await close();
     throw error;
@@ -131,30 +143,10 @@ function digestWorkerUrl(): URL {
   return new URL(path, import.meta.url);
 }
 
-function startDaemons(parts: {
-  clock: Clock;
-  logger: Logger;
-  nodes: StorageNodes;
-  collector: Collector;
-}): Daemon[] {
-  const { clock, logger, nodes, collector } = parts;
-  const onFailure = (name: string, error: unknown) =>
-    logger.error({ daemon: name, err: error }, 'pass failed');
-  const daemon = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>) =>
-    startDaemon({
-      name,
-      clock,
-      intervalMs,
-      onFailure,
-      runOnce: async (signal) => {
-        const report = await runOnce(signal);
-        logger.debug({ daemon: name, report }, 'pass done');
-      },
-    });
-  return [
-    daemon('collector', limits.collectorIntervalMs, (signal) => collector.runOnce(signal)),
-    daemon('auditor', limits.auditIntervalMs, (signal) => nodes.auditor.runOnce(signal)),
-    daemon('repairer', limits.repairIntervalMs, (signal) => nodes.repairer.runOnce(signal)),
-    daemon('compactor', limits.compactIntervalMs, () => nodes.compactOnce()),
-  ];
+function collecting(collector: Collector): DaemonSpec {
+  return {
+    name: 'collector',
+    intervalMs: limits.collectorIntervalMs,
+    runOnce: (signal) => collector.runOnce(signal),
+  };
 }

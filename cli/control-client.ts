@@ -13,7 +13,8 @@ import type {
   NewAccount,
 } from '#services/account-admin.ts';
 import { controlSocketOf, type FaultBody, faultOf, type Line, withSocketPath } from './control-protocol.ts';
-import type { Operations, ReportProgress } from './operations.ts';
+import type { Finding, Operations, Rebalanced, ReportProgress, RingRejection } from './operations.ts';
+import type { RingReport } from './ring-report.ts';
 
 /** Undefined where no program is running on this data directory. */
 export async function connectControl(dataDirectory: string): Promise<Operations | undefined> {
@@ -76,6 +77,34 @@ class ControlClient implements Operations {
     );
   }
 
+  showRing() {
+    return this.#call<RingReport>('GET', '/ring');
+  }
+
+  addNode(node: string, options: { zone?: string; weight: number }) {
+    return this.#call<undefined | Rejection<RingRejection>>('POST', '/ring/nodes', { node, ...options });
+  }
+
+  setWeight(target: string, weight: number) {
+    return this.#call<undefined | Rejection<RingRejection>>('PUT', '/ring/weights', { target, weight });
+  }
+
+  removeNode(node: string, gone: boolean) {
+    return this.#call<undefined | Rejection<RingRejection>>(
+      'DELETE',
+      `/ring/nodes/${encodeURIComponent(node)}`,
+      { gone },
+    );
+  }
+
+  rebalance(report: ReportProgress) {
+    return this.#work<Rebalanced | Rejection<RingRejection>>('/ring/rebalance', report);
+  }
+
+  doctor() {
+    return this.#call<readonly Finding[]>('GET', '/doctor');
+  }
+
   /** An answer in lines: reports progress until the result comes. */
   async #work<Result>(path: string, report: ReportProgress): Promise<Result> {
     for await (const text of linesOf(await this.#send('POST', path))) {
@@ -106,7 +135,10 @@ class ControlClient implements Operations {
         // A connection kept for later would not notice that the program has gone.
         const request = httpRequest({ socketPath, method, path, agent: false }, resolve);
         request.once('error', reject);
-        request.end(body && JSON.stringify(body));
+        const text = body && JSON.stringify(body);
+        // Without its length a DELETE would have no body.
+        if (text) request.setHeader('content-length', Buffer.byteLength(text));
+        request.end(text);
       });
     });
   }

@@ -7,6 +7,12 @@
 //   POST   /users/:name/keys                                   -> NewAccessKey
 //   DELETE /keys/:accessKeyId
 //   POST   /replay/:projection                                 -> Line<ReplayResult>, a line each
+//   GET    /ring                                               -> RingReport
+//   POST   /ring/nodes               { node, zone?, weight }
+//   PUT    /ring/weights             { target, weight }
+//   DELETE /ring/nodes/:node         { gone }
+//   POST   /ring/rebalance                                     -> Line<Rebalanced>, a line each
+//   GET    /doctor                                             -> Finding[]
 //
 // A result is 200 with the value (204 without), a rejection 409 with `{ rejected }`, a fault 500 with `{
 // fault }`.

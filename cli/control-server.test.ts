@@ -15,6 +15,11 @@ import type { Operations, Progress } from './operations.ts';
 
 const KEY = { accessKeyId: 'AKEY', secretAccessKey: 'the secret' };
 
+const REPORT = {
+  ...{ version: 1, partitions: 1_024, replicas: 3, imbalancePercent: 0, toBeMoved: 0 },
+  nodes: [],
+};
+
 /** Answers what it was asked, so that a test sees what arrived. */
 const echoing: Operations = {
   addAccount: async (name, options) =>
@@ -37,6 +42,19 @@ const echoing: Operations = {
     for (let done = 1; done <= 3; done++) report({ done, total: 3 });
     return { events: 3, rows: 2, equal: true };
   },
+  showRing: async () => REPORT,
+  addNode: async (node, options) =>
+    node === 'n 4' && JSON.stringify(options) === '{"weight":0.5,"zone":"z"}'
+      ? undefined
+      : { rejected: 'node-absent' },
+  setWeight: async (target, weight) =>
+    target === '3' && weight === 0 ? undefined : { rejected: 'weight-invalid' },
+  removeNode: async (_, gone) => (gone ? undefined : { rejected: 'node-holds-data' }),
+  async rebalance(report) {
+    report({ done: 1, total: 2 });
+    return { version: 2, moved: 3, imbalancePercent: 0.5, toBeMoved: 0 };
+  },
+  doctor: async () => [{ check: 'log', ok: false, finding: 'gone' }],
 };
 
 async function withSocket(directory: string, use: (operations: Operations) => Promise<void>): Promise<void> {
@@ -65,6 +83,24 @@ test('every operation goes through as it is, rejections included', async (t) => 
     t.deepEqual(await client.removeAccount('a'), { rejected: 'no-such-account' });
     t.deepEqual(await client.createKey('x'), KEY);
     t.deepEqual(await client.revokeKey('x'), { rejected: 'last-admin' });
+  });
+  rmSync(directory, { recursive: true });
+});
+
+test('so does every operation on the ring', async (t) => {
+  const directory = temporary();
+  await withSocket(directory, async (client) => {
+    t.deepEqual(await client.showRing(), REPORT);
+    t.is(await client.addNode('n 4', { zone: 'z', weight: 0.5 }), undefined);
+    t.deepEqual(await client.addNode('n 5', { weight: 1 }), { rejected: 'node-absent' });
+    t.is(await client.setWeight('3', 0), undefined);
+    t.deepEqual(await client.setWeight('3', 1), { rejected: 'weight-invalid' });
+    t.is(await client.removeNode('n/1', true), undefined);
+    t.deepEqual(await client.removeNode('n/1', false), { rejected: 'node-holds-data' });
+    const reports: Progress[] = [];
+    t.like(await client.rebalance((progress) => reports.push(progress)), { version: 2, moved: 3 });
+    t.deepEqual(reports, [{ done: 1, total: 2 }]);
+    t.deepEqual(await client.doctor(), await echoing.doctor());
   });
   rmSync(directory, { recursive: true });
 });

@@ -54,6 +54,24 @@ const ROUTES: readonly { method: string; path: RegExp; handler: Handler }[] = [
     handler: ({ operations, response, names }) =>
       answerInLines(response, (report) => operations.replay(names[0] ?? '', report)),
   },
+  {
+    method: 'GET',
+    path: /^\/ring$/,
+    handler: async ({ operations, response }) => answer(response, await operations.showRing()),
+  },
+  { method: 'POST', path: /^\/ring\/nodes$/, handler: addNode },
+  { method: 'PUT', path: /^\/ring\/weights$/, handler: setWeight },
+  { method: 'DELETE', path: /^\/ring\/nodes\/([^/]+)$/, handler: removeNode },
+  {
+    method: 'POST',
+    path: /^\/ring\/rebalance$/,
+    handler: ({ operations, response }) => answerInLines(response, (report) => operations.rebalance(report)),
+  },
+  {
+    method: 'GET',
+    path: /^\/doctor$/,
+    handler: async ({ operations, response }) => answer(response, await operations.doctor()),
+  },
 ];
 
 /** @param dataDirectory must be locked by the caller: a socket left there by a crash is replaced. */
@@ -113,15 +131,33 @@ function namesIn(match: RegExpExecArray): string[] | undefined {
 }
 
 async function addUser({ operations, request, response }: Call): Promise<void> {
-  const body = await readJson(request);
-  const { name, email, role } = (typeof body === 'object' && body !== null ? body : {}) as {
-    [field: string]: unknown;
-  };
+  const { name, email, role } = await readFields(request);
   if (typeof name !== 'string' || !isOptionalText(email) || !isRole(role)) {
     return send(response, 400, { error: 'name, email and role must be text' });
   }
   const options = { ...(email !== undefined && { email }), ...(role !== undefined && { role }) };
   answer(response, await operations.addAccount(name, options));
+}
+
+async function addNode({ operations, request, response }: Call): Promise<void> {
+  const { node, zone, weight } = await readFields(request);
+  if (typeof node !== 'string' || !isOptionalText(zone) || typeof weight !== 'number') {
+    return send(response, 400, { error: 'node and zone must be text, weight a number' });
+  }
+  answer(response, await operations.addNode(node, { weight, ...(zone !== undefined && { zone }) }));
+}
+
+async function setWeight({ operations, request, response }: Call): Promise<void> {
+  const { target, weight } = await readFields(request);
+  if (typeof target !== 'string' || typeof weight !== 'number') {
+    return send(response, 400, { error: 'target must be text, weight a number' });
+  }
+  answer(response, await operations.setWeight(target, weight));
+}
+
+async function removeNode({ operations, request, response, names }: Call): Promise<void> {
+  const { gone } = await readFields(request);
+  answer(response, await operations.removeNode(names[0] ?? '', gone === true));
 }
 
 const isOptionalText = (value: unknown): value is string | undefined =>
@@ -158,6 +194,11 @@ function fail(response: ServerResponse, error: unknown): void {
 function send(response: ServerResponse, status: number, body?: object): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(body && JSON.stringify(body));
+}
+
+async function readFields(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const body = await readJson(request);
+  return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

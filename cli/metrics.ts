@@ -2,6 +2,7 @@
 // told in its help text. Nothing is gathered until it is asked for, but the two counters of each request.
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Cursor } from '#core/log/event-log.ts';
 import type { AccessEntry } from '#gateways/edge/http-server.ts';
 import { type Health, processMetrics } from './admin-server.ts';
 import type { OpenCloud } from './compose.ts';
@@ -32,18 +33,18 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
     registers,
   });
-  gauge(registers, 'strata_log_events', 'Events on the log.', async () => (await open.log.tail())[0] ?? 0);
+  gauge(registers, 'strata_log_events', 'Events on the log.', async () => eventsOf(await open.log.tail()));
   gauge(
     registers,
     'strata_read_model_lag_events',
     'Events on the log that the read models have not applied yet.',
-    async () => ((await open.log.tail())[0] ?? 0) - (open.runner.applied()[0] ?? 0),
+    async () => eventsOf(await open.log.tail()) - eventsOf(open.runner.applied()),
   );
   gauge(
     registers,
     'strata_read_model_checkpoint_lag_events',
     'Events that a restart would apply again.',
-    async () => ((await open.log.tail())[0] ?? 0) - (open.runner.checkpoint()[0] ?? 0),
+    async () => eventsOf(await open.log.tail()) - eventsOf(open.runner.checkpoint()),
   );
   gauge(
     registers,
@@ -64,6 +65,12 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
   };
 }
 
+/** Events before a cursor, of all partitions. */
+export function eventsOf(cursor: Cursor): number {
+  return cursor.reduce((sum, offset) => sum + (offset ?? 0), 0);
+}
+
+/** A figure that cannot be had is left out; the others are told. */
 function gauge(
   registers: Registry[],
   name: string,
@@ -75,7 +82,12 @@ function gauge(
     help,
     registers,
     async collect() {
-      this.set(await read());
+      this.reset();
+      try {
+        this.set(await read());
+      } catch {
+        this.remove();
+      }
     },
   });
 }
@@ -92,11 +104,14 @@ function deviceGauges(open: OpenCloud, registers: Registry[]): void {
     new Gauge({
       name: `strata_device_${figure.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
       help,
-      labelNames: ['device'],
+      labelNames: ['node', 'device'],
       registers,
-      collect() {
-        for (const [device, store] of open.nodes.stores) {
-          this.set({ device: String(device) }, Number(store.status()[figure]));
+      async collect() {
+        this.reset();
+        for (const { node, devices } of await open.nodes.status()) {
+          for (const status of devices) {
+            this.set({ node, device: String(status.device) }, Number(status[figure]));
+          }
         }
       },
     });
@@ -115,8 +130,9 @@ export async function cloudHealth(open: OpenCloud): Promise<Health> {
     health.log ??= 'closed or damaged';
     health.readModels ??= 'stopped';
   }
-  const stores = [...open.nodes.stores.values()];
-  const taking = stores.filter((store) => !store.status().full).length;
-  health.devices = taking * 2 > stores.length ? 'ok' : `${taking} of ${stores.length} devices take chunks`;
+  const there = open.cluster.state.devices.length;
+  const statuses = await open.nodes.status();
+  const taking = statuses.flatMap(({ devices }) => devices).filter(({ full }) => !full).length;
+  health.devices = taking * 2 > there ? 'ok' : `${taking} of ${there} devices take chunks`;
   return health;
 }

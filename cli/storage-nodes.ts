@@ -5,14 +5,17 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '#core/kernel/clock.ts';
-import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { type ClusterRing, placeFirstDevices } from '#core/runtime/cluster-ring.ts';
-import { type Auditor, createAuditor } from '#storage-nodes/audit/auditor.ts';
+import { createAuditor } from '#storage-nodes/audit/auditor.ts';
 import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
-import { createChunkClient, type QuorumClient } from '#storage-nodes/client/quorum-client.ts';
-import { createRepairer, type Repairer } from '#storage-nodes/replication/repairer.ts';
+import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
+import { createRepairer } from '#storage-nodes/replication/repairer.ts';
+import type { CloudNodes, ObservedNode } from './cloud-nodes.ts';
+import type { DeviceStatus } from './control-messages.ts';
+import { deviceStatus, devicesDaemons } from './device-daemons.ts';
+import { programVersion } from './program-version.ts';
 
 export interface StorageNodesOptions {
   /** One directory a node lies in it. */
@@ -23,15 +26,9 @@ export interface StorageNodesOptions {
   readonly logger: Logger;
 }
 
-export interface StorageNodes {
+export interface StorageNodes extends CloudNodes {
   /** By device id. */
   readonly stores: ReadonlyMap<number, ChunkStore>;
-  readonly chunks: QuorumClient;
-  readonly auditor: Auditor;
-  readonly repairer: Repairer;
-  /** Gives back the space of deleted chunks on every device; resolves to how many segments were rewritten. */
-  compactOnce(): Promise<number>;
-  close(): Promise<void>;
 }
 
 const FIRST_DEVICES = [1, 2, 3].map((number) => ({ node: `node-${number}`, zone: `zone-${number}` }));
@@ -52,21 +49,37 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
   return {
     stores: devices.stores,
     chunks,
-    auditor,
-    repairer,
-    async compactOnce() {
-      let compacted = 0;
-      for (const store of devices.stores.values()) {
-        compacted += await store.compact(limits.compactSegmentsPerPass);
-      }
-      return compacted;
-    },
+    areHere: true,
+    devices: () => devices.stores.values(),
+    status: async () => statusOf(cluster, devices.stores, clock.nowMs()),
+    daemons: devicesDaemons({ stores: devices.stores, auditor, repairer }),
+    runOnce: async () => {},
     async close() {
       forget();
       await chunks.close();
       await devices.close();
     },
   };
+}
+
+/** A process with the nodes in it says of each what it would say of itself. */
+function statusOf(
+  cluster: ClusterRing,
+  stores: ReadonlyMap<number, ChunkStore>,
+  nowMs: number,
+): ObservedNode[] {
+  const byNode = new Map<string, ObservedNode & { devices: DeviceStatus[] }>();
+  for (const { id, node, zone } of cluster.state.devices) {
+    const ringVersion = cluster.ring().version;
+    const status = byNode.get(node) ?? {
+      ...{ node, zone, version: programVersion(), nowMs, skewMs: 0 },
+      ...{ ringVersion, devices: [], daemons: [] },
+    };
+    byNode.set(node, status);
+    const store = stores.get(id);
+    if (store) status.devices.push(deviceStatus(id, store));
+  }
+  return [...byNode.values()].filter(({ devices }) => devices.length > 0);
 }
 
 /** The open devices of this process, made to be those that the cluster has. */

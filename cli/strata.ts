@@ -1,9 +1,10 @@
 // Owns the command line: which commands there are, their options, and how they end.
 
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { addClusterCommands } from './cluster-commands.ts';
 import { explain } from './failure.ts';
 import { addLogCommands } from './log-commands.ts';
+import { programVersion } from './program-version.ts';
 import { addUserCommands } from './user-commands.ts';
 
 function port(text: string): number {
@@ -12,18 +13,13 @@ function port(text: string): number {
   return number;
 }
 
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return manifest.version;
-}
-
 const withData = (command: Command) =>
   command.option('--data <directory>', 'where everything is kept', './data');
 
 function strata(): Command {
   const program = new Command('strata')
     .description('One event-sourced, storage-first cloud.')
-    .version(version())
+    .version(programVersion())
     .showHelpAfterError('(--help tells more)');
   withData(program.command('up').description('run the whole cloud in this process'))
     .option('--json', 'print one JSON line on stdout once it serves')
@@ -38,6 +34,7 @@ function strata(): Command {
     });
   addUserCommands(program, withData);
   addLogCommands(program, withData);
+  addClusterCommands(program, withData);
   return program;
 }
 

@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import type { AccountRole, ListedAccount, NewAccessKey } from '#services/account-admin.ts';
 import { accepted, CommandFailed } from './failure.ts';
+import { printed } from './output.ts';
 import { type DataOptions, withOperations } from './with-operations.ts';
 
 interface OutputOptions extends DataOptions {
@@ -40,7 +41,7 @@ async function addUser(name: string, options: AddOptions): Promise<void> {
   if (!isRole(role)) throw new CommandFailed(`${role} is no role: a user is member or admin.`);
   await withOperations(options, async (operations) => {
     const made = accepted(await operations.addAccount(name, { role, ...(email && { email }) }), name);
-    print(options, { name, ...made }, [`user        ${name} (${made.accountId})`, ...keyLines(made)]);
+    printed(options, { name, ...made }, [`user        ${name} (${made.accountId})`, ...keyLines(made)]);
   });
 }
 
@@ -49,7 +50,7 @@ const isRole = (text: string): text is AccountRole => text === 'member' || text 
 async function listUsers(options: OutputOptions): Promise<void> {
   await withOperations(options, async (operations) => {
     const users = await operations.listAccounts();
-    print(options, users, users.map(userLine));
+    printed(options, users, users.map(userLine));
   });
 }
 
@@ -67,7 +68,7 @@ async function removeUser(name: string, options: DataOptions): Promise<void> {
 async function createKey(name: string, options: OutputOptions): Promise<void> {
   await withOperations(options, async (operations) => {
     const made = accepted(await operations.createKey(name), name);
-    print(options, made, keyLines(made));
+    printed(options, made, keyLines(made));
   });
 }
 
@@ -79,10 +80,4 @@ async function revokeKey(accessKeyId: string, options: DataOptions): Promise<voi
 
 function keyLines(key: NewAccessKey): string[] {
   return [`access key  ${key.accessKeyId}`, `secret key  ${key.secretAccessKey}   (shown this once)`];
-}
-
-function print(options: OutputOptions, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(
-    options.json ? `${JSON.stringify(value)}\n` : lines.map((line) => `${line}\n`).join(''),
-  );
 }

@@ -1,5 +1,6 @@
-// Owns the decisions on nodes, devices and the ring. Guarantee: the ring in force is the one in the last RingRebalanced;
-// building it is pure and seeded, so deciding again over the same state and time gives the same bytes.
+// Owns the decisions on nodes, devices and the ring. Guarantee: the ring in force is the one in the last
+// RingRebalanced; building it is pure and seeded, so deciding again over the same state and time gives the
+// same bytes.
 
 import { type Decider, isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { isId } from '#core/kernel/ids.ts';

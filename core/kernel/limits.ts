@@ -134,6 +134,10 @@ export const limits = {
   controlCallMs: 5_000,
   controlMessageBytes: 8 * MIB,
   controlRetryMs: 500,
+  /** What is still well for `strata doctor`. */
+  doctorLagEvents: 1_000,
+  doctorImbalancePercent: 10,
+  doctorClockSkewMs: 1_000,
 
   // The other daemons of the storage nodes.
   auditIntervalMs: 60 * 60 * 1_000,
