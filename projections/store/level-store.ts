@@ -10,8 +10,9 @@ import { Fault } from '#core/kernel/errors.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
 import { type Compactable, DeletionSweep } from './deletion-sweep.ts';
 import { compareKeys, endOfPrefix } from './key-order.ts';
+import { checkpointKey, LevelBatch, LevelBatches, rowPrefix, type WriteBatch } from './level-batch.ts';
 import type { Row, RowCursor, RowRange } from './projection.ts';
-import type { Checkpoint, ReadStore, TableWrite } from './read-store.ts';
+import type { Checkpoint, ReadStore, RowBatch, TableWrite } from './read-store.ts';
 
 type Database = Level<string, Uint8Array>;
 
@@ -22,10 +23,6 @@ const CACHE_BYTES = 32 * MIB;
 const BLOCK_BYTES = 8 * KIB;
 /** A batch is encoded in slices, so that requests are served in between. */
 const ENCODE_SLICE_ROWS = 512;
-
-const rowPrefix = (table: string): string => `${table}/`;
-// Lies below every table: their names begin with a letter.
-const checkpointKey = (table: string): string => `!${table}`;
 
 /**
  * @param directory made if it is not there.
@@ -67,11 +64,13 @@ function openFault(directory: string, error: unknown): unknown {
 class LevelStore implements ReadStore {
   readonly #database: Database;
   readonly #directory: string;
+  readonly #batches: LevelBatches;
   readonly #sweep: DeletionSweep;
   #writing = false;
 
   constructor(database: Database, directory: string) {
     this.#database = database;
+    this.#batches = new LevelBatches(database);
     // On Node the engine is classic-level, which has more than the types that browsers share.
     this.#sweep = new DeletionSweep(database as unknown as Compactable);
     this.#directory = directory;
@@ -91,30 +90,38 @@ class LevelStore implements ReadStore {
   }
 
   async write(writes: readonly TableWrite[]): Promise<void> {
+    // Before anything is encoded, for it is tried again and again.
+    await this.#refuseWhenFull();
+    const batch = this.batch();
+    let encoded = 0;
+    for (const { table, rows } of writes) {
+      for (const [key, value] of rows) {
+        if (value === undefined) batch.delete(table, key);
+        else batch.put(table, key, value);
+        if (++encoded % ENCODE_SLICE_ROWS === 0) await setImmediate();
+      }
+    }
+    await batch.commit(new Map(writes.map(({ table, checkpoint }) => [table, checkpoint])));
+  }
+
+  batch(): RowBatch {
+    return new LevelBatch({ batches: this.#batches, onDelete: this.#noteDeletion, write: this.#writeBatch });
+  }
+
+  readonly #noteDeletion = (table: string, key: string): void => this.#sweep.note(table, key);
+
+  readonly #writeBatch: WriteBatch = async (batch) => {
     assert(!this.#writing, 'one write at a time');
     this.#writing = true;
     try {
       await this.#refuseWhenFull();
-      const batch = this.#database.batch();
-      let encoded = 0;
-      for (const { table, checkpoint, rows } of writes) {
-        const prefix = rowPrefix(table);
-        for (const [key, value] of rows) {
-          if (value !== undefined) batch.put(prefix + key, value);
-          else {
-            batch.del(prefix + key);
-            this.#sweep.note(table, prefix + key);
-          }
-          if (++encoded % ENCODE_SLICE_ROWS === 0) await setImmediate();
-        }
-        batch.put(checkpointKey(table), Buffer.from(JSON.stringify(checkpoint)));
-      }
-      await batch.write({ sync: true });
+      if (this.#database.status !== 'open') throw new Fault('closed', 'the read models are closed');
+      await batch._write({ sync: true });
       this.#sweep.begin();
     } finally {
       this.#writing = false;
     }
-  }
+  };
 
   async wipe(table: string): Promise<void> {
     // The checkpoint first: a wipe that a crash cut short is then taken up again.

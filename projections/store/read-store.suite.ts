@@ -95,6 +95,30 @@ export function readStoreSuite(test: TestFn, factory: ReadStoreFactory): void {
       t.deepEqual(store.checkpoint('left'), at(2));
     }));
 
+  test('what a batch holds is seen with its checkpoints once it is committed, and not before', (t) =>
+    withStore(async (store) => {
+      for (let turn = 1; turn <= 5; turn++) {
+        const batch = store.batch();
+        batch.put('left', `k${turn}`, bytes(String(turn)));
+        batch.put('left-most', 'turn', bytes(String(turn)));
+        batch.delete('left', `k${turn - 1}`);
+        t.true(batch.bytes > 0);
+        // The next one is gathered while this one is written.
+        const dropped = store.batch();
+        dropped.put('left', 'never', bytes('committed'));
+        t.deepEqual(await keysOf(store, 'left', { gte: '' }), turn === 1 ? [] : [`k${turn - 1}`]);
+        await batch.commit(
+          new Map([
+            ['left', at(turn)],
+            ['left-most', at(2 * turn)],
+          ]),
+        );
+        t.deepEqual(await keysOf(store, 'left', { gte: '' }), [`k${turn}`]);
+        t.is(Buffer.from(store.get('left-most', 'turn') ?? '').toString(), String(turn));
+        t.deepEqual([store.checkpoint('left'), store.checkpoint('left-most')], [at(turn), at(2 * turn)]);
+      }
+    }));
+
   test('a wiped table has neither rows nor a checkpoint, and the others are left alone', (t) =>
     withStore(async (store) => {
       const rows = changes(['a', '1'], ['\u{10ffff}', '2']);

@@ -18,6 +18,20 @@ export interface TableWrite {
   readonly rows: ReadonlyMap<string, Uint8Array | undefined>;
 }
 
+/** Rows on their way to the store; nobody reads them before they are committed. */
+export interface RowBatch {
+  /** Of what was put, about. */
+  readonly bytes: number;
+  put(table: string, key: string, value: Uint8Array): void;
+  delete(table: string, key: string): void;
+  /**
+   * Resolves when all of it is durable; then the batch is the store's again. One commit or write of a store
+   * at a time.
+   * @throws Fault `no-space` (nothing was written; it may be tried again) or `closed`.
+   */
+  commit(checkpoints: ReadonlyMap<string, Checkpoint>): Promise<void>;
+}
+
 export interface ReadStore {
   /** The value must not be changed by the caller. */
   get(table: string, key: string): Uint8Array | undefined;
@@ -30,6 +44,8 @@ export interface ReadStore {
    * @throws Fault `no-space` (nothing was written; it may be tried again) or `closed`.
    */
   write(writes: readonly TableWrite[]): Promise<void>;
+  /** An empty batch: cheaper than `write` for whoever need not read what it holds. */
+  batch(): RowBatch;
   /** Takes away a table's checkpoint, then its rows. */
   wipe(table: string): Promise<void>;
   close(): Promise<void>;

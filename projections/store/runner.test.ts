@@ -89,6 +89,15 @@ const until = async (condition: () => boolean) => {
   while (!condition()) await turn();
 };
 
+/** Each of a stream of its own. */
+async function fill(log: MemoryLog, events: number): Promise<void> {
+  for (let number = 0; number < events; number++) {
+    const payload = Buffer.from(String(number));
+    const request = { events: [{ type: 'set', payload }], expect: 'none', actor: SYSTEM } as const;
+    await log.append({ stream: `things/${number}`, ...request });
+  }
+}
+
 test('an event is seen as soon as its position is applied, and then nothing is awaited', async (t) => {
   const { log, runner } = await open();
   const { position } = await append(log, 'things/a', '1');
@@ -233,23 +242,9 @@ test('an idle log is flushed after a while', async (t) => {
 
 test('many pending rows are flushed, and for a slow store the follower waits, not the readers', async (t) => {
   const { store, held } = heldStore();
-  const log = newLog();
+  const { log, runner } = await open({ store });
   const events = 2 * limits.readModelPendingRows + 5 * limits.followBatchEvents;
-  for (let number = 0; number < events; number += 1_000) {
-    const payload = Buffer.from(String(number));
-    const appends = Array.from({ length: 1_000 }, (_, more) =>
-      log.append({
-        ...{
-          stream: `things/${number + more}`,
-          events: [{ type: 'set', payload }],
-          expect: 'none',
-          actor: SYSTEM,
-        },
-      }),
-    );
-    await Promise.all(appends);
-  }
-  const { runner } = await open({ log, store });
+  await fill(log, events);
   const [end] = await log.tail();
   for (let turns = 0; turns < 200; turns++) await turn();
   const applied = runner.applied()[0] ?? 0;

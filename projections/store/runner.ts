@@ -9,6 +9,7 @@ import { Fault, isFault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Cursor, EventLog, Position, RecordedEvent } from '#core/log/event-log.ts';
 import { familyOf, isBefore } from '#core/log/event-log.ts';
+import { CatchUp } from './catch-up.ts';
 import type { Projection, ProjectionRunner, RowReader } from './projection.ts';
 import type { ReadStore } from './read-store.ts';
 import { Table } from './table.ts';
@@ -38,7 +39,7 @@ export async function createProjectionRunner(options: ProjectionRunnerOptions): 
     if (!usable) await store.wipe(projection.name);
     tables.push(new Table(projection, store, usable ? checkpoint.cursor : []));
   }
-  return new Runner(options, tables);
+  return new Runner(options, tables, tail);
 }
 
 /**
@@ -59,7 +60,7 @@ class Runner implements ProjectionRunner {
   readonly #byFamily = new Map<string, Table[]>();
   readonly #closing = new AbortController();
   readonly #loops: Promise<unknown>;
-  readonly #applied: number[];
+  #applied: number[];
   #stored: Cursor;
   #unflushedEvents = 0;
   #flushing: Promise<void> | undefined;
@@ -67,7 +68,8 @@ class Runner implements ProjectionRunner {
   /** Why nothing is applied any more. */
   #stopped: unknown;
 
-  constructor(options: ProjectionRunnerOptions, tables: readonly Table[]) {
+  /** @param tail where the log ended when the runner was made. */
+  constructor(options: ProjectionRunnerOptions, tables: readonly Table[], tail: Cursor) {
     this.#options = options;
     this.#tables = tables;
     for (const table of tables) {
@@ -79,7 +81,7 @@ class Runner implements ProjectionRunner {
     }
     this.#applied = lowest(tables.map((table) => table.resumeAt));
     this.#stored = [...this.#applied];
-    this.#loops = Promise.all([this.#follow(), this.#flushOnTime()]);
+    this.#loops = Promise.all([this.#follow(tail), this.#flushOnTime()]);
   }
 
   table(name: string): RowReader {
@@ -134,18 +136,49 @@ class Runner implements ProjectionRunner {
     });
   }
 
-  async #follow(): Promise<void> {
+  async #follow(tail: Cursor): Promise<void> {
     const { signal } = this.#closing;
+    let catchUp = this.#isFarBehind(tail) ? this.#newCatchUp() : undefined;
     try {
       for await (const batch of this.#options.log.follow({ from: this.applied(), signal })) {
-        for (const event of batch) this.#apply(event);
-        this.#settleWaiters();
-        await this.#flushWhenFull();
+        if (!catchUp) await this.#applyBatch(batch);
+        else {
+          await catchUp.apply(batch);
+          if (!isAhead(tail, catchUp.cursor)) catchUp = await catchUp.finish();
+        }
         if (this.#stopped !== undefined || signal.aborted) return;
       }
     } catch (error) {
-      this.#fail(error);
+      if (isFault(error, 'no-space') && signal.aborted) this.#stop(error);
+      else this.#fail(error);
+    } finally {
+      await catchUp?.settled();
     }
+  }
+
+  #isFarBehind(tail: Cursor): boolean {
+    const behind = tail.map((offset, partition) => Math.max(0, offset - (this.#applied[partition] ?? 0)));
+    return behind.reduce((all, events) => all + events, 0) > limits.readModelBehindEvents;
+  }
+
+  #newCatchUp(): CatchUp {
+    return new CatchUp({
+      store: this.#options.store,
+      tables: this.#tables,
+      from: this.#applied,
+      commit: (run) => this.#whileThereIsNoSpace(run),
+      onDurable: (cursor) => {
+        this.#applied = [...cursor];
+        this.#stored = cursor;
+        this.#settleWaiters();
+      },
+    });
+  }
+
+  async #applyBatch(batch: readonly RecordedEvent[]): Promise<void> {
+    for (const event of batch) this.#apply(event);
+    this.#settleWaiters();
+    await this.#flushWhenFull();
   }
 
   #apply(event: RecordedEvent): void {
@@ -200,7 +233,7 @@ class Runner implements ProjectionRunner {
     const cursor = this.applied();
     const writes = this.#tables.map((table) => table.freeze(cursor));
     this.#unflushedEvents = 0;
-    this.#flushing = this.#write(writes).then(
+    this.#flushing = this.#whileThereIsNoSpace(() => this.#options.store.write(writes)).then(
       () => {
         for (const table of this.#tables) table.overlay.written();
         this.#stored = cursor;
@@ -216,10 +249,10 @@ class Runner implements ProjectionRunner {
   }
 
   /** Without space reads go on and the rows wait; everything else stops the runner. */
-  async #write(writes: Parameters<ReadStore['write']>[0]): Promise<void> {
+  async #whileThereIsNoSpace(write: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
-        return await this.#options.store.write(writes);
+        return await write();
       } catch (error) {
         if (!isFault(error, 'no-space') || this.#closing.signal.aborted) throw error;
       }

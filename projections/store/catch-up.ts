@@ -1,0 +1,169 @@
+// Owns the way from a checkpoint far behind to where the log ended at the start: a rebuild above all. Rows go
+// straight into batches of the store, for nobody waits for them. Guarantees: rows and the cursor they are
+// applied up to become durable together, so whatever ends it, a restart goes on from there; an event counts as
+// applied only when it is durable. Memory: one batch that is gathered, one that is written.
+
+import { assert } from '#core/kernel/assert.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { Cursor, RecordedEvent } from '#core/log/event-log.ts';
+import { familyOf } from '#core/log/event-log.ts';
+import type { RowCursor, RowWriter } from './projection.ts';
+import type { Checkpoint, ReadStore, RowBatch } from './read-store.ts';
+import type { Table } from './table.ts';
+
+export interface CatchUpOptions {
+  readonly store: Pick<ReadStore, 'batch'>;
+  readonly tables: readonly Table[];
+  /** What is applied already. */
+  readonly from: Cursor;
+  /** Runs a commit, again and again while there is no space. */
+  readonly commit: (run: () => Promise<void>) => Promise<void>;
+  readonly onDurable: (cursor: Cursor) => void;
+}
+
+interface Target {
+  readonly table: Table;
+  readonly rows: RowWriter;
+}
+
+export class CatchUp {
+  readonly #options: CatchUpOptions;
+  readonly #byFamily = new Map<string, Target[]>();
+  readonly #cursor: number[];
+  #batch: RowBatch;
+  #committing: Promise<void> | undefined;
+  #failed: { readonly error: unknown } | undefined;
+
+  constructor(options: CatchUpOptions) {
+    this.#options = options;
+    this.#cursor = [...options.from];
+    this.#batch = options.store.batch();
+    for (const table of options.tables) {
+      // What a projection reads back while it applies must stay at hand.
+      table.isCatchingUp = true;
+      const rows = table.projection.writesOnly ? new StraightRows(table, () => this.#batch) : table;
+      for (const family of table.projection.families) {
+        const others = this.#byFamily.get(family);
+        if (others) others.push({ table, rows });
+        else this.#byFamily.set(family, [{ table, rows }]);
+      }
+    }
+  }
+
+  /** What is applied, durable or not. */
+  get cursor(): Cursor {
+    return this.#cursor;
+  }
+
+  /** Resolves when it may go on. @throws what a commit threw. */
+  async apply(events: readonly RecordedEvent[]): Promise<void> {
+    for (const event of events) this.#apply(event);
+    if (!this.#isFull()) return;
+    await this.#committed();
+    this.#beginCommit();
+  }
+
+  /** Makes all of it durable. @throws what a commit threw. */
+  async finish(): Promise<undefined> {
+    await this.#committed();
+    this.#beginCommit();
+    await this.#committed();
+    for (const table of this.#options.tables) table.isCatchingUp = false;
+  }
+
+  /** Resolves when nothing is being written any more, whatever came of it. */
+  async settled(): Promise<void> {
+    await this.#committing;
+  }
+
+  #apply(event: RecordedEvent): void {
+    const { partition, offset } = event.position;
+    const cursor = this.#cursor;
+    assert(offset >= (cursor[partition] ?? 0), 'the log never goes back');
+    const targets = this.#byFamily.get(familyOf(event.stream));
+    if (targets) for (const { table, rows } of targets) table.apply(event, rows);
+    while (cursor.length < partition) cursor.push(0);
+    cursor[partition] = offset + 1;
+  }
+
+  #isFull(): boolean {
+    let bytes = this.#batch.bytes;
+    for (const { overlay } of this.#options.tables) bytes += overlay.pendingBytes;
+    return bytes >= limits.readModelBatchBytes;
+  }
+
+  async #committed(): Promise<void> {
+    await this.#committing;
+    if (this.#failed) throw this.#failed.error;
+  }
+
+  #beginCommit(): void {
+    const { store, tables, commit, onDurable } = this.#options;
+    const cursor = [...this.#cursor];
+    const batch = this.#batch;
+    this.#batch = store.batch();
+    const checkpoints = new Map<string, Checkpoint>();
+    for (const table of tables) {
+      const { table: name, rows, checkpoint } = table.freeze(cursor);
+      checkpoints.set(name, checkpoint);
+      for (const [key, value] of rows) {
+        if (value === undefined) batch.delete(name, key);
+        else batch.put(name, key, value);
+      }
+    }
+    this.#committing = commit(() => batch.commit(checkpoints)).then(
+      () => {
+        for (const table of tables) {
+          table.overlay.written();
+          // What went past the table is seen from now on.
+          table.changes++;
+        }
+        onDurable(cursor);
+      },
+      (error: unknown) => {
+        this.#failed = { error };
+      },
+    );
+  }
+}
+
+/** The rows of a table whose projection never reads them. */
+class StraightRows implements RowWriter {
+  readonly #table: Table;
+  readonly #name: string;
+  readonly #batch: () => RowBatch;
+
+  constructor(table: Table, batch: () => RowBatch) {
+    this.#table = table;
+    this.#name = table.projection.name;
+    this.#batch = batch;
+  }
+
+  get changes(): number {
+    return this.#table.changes;
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#batch().put(this.#name, key, value);
+  }
+
+  delete(key: string): void {
+    this.#batch().delete(this.#name, key);
+  }
+
+  get(): Uint8Array | undefined {
+    return this.#neverRead();
+  }
+
+  scan(): RowCursor {
+    return this.#neverRead();
+  }
+
+  watch(): void {
+    this.#neverRead();
+  }
+
+  #neverRead(): never {
+    assert(false, `${this.#name} says of itself that it only writes`);
+  }
+}
