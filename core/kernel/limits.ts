@@ -172,6 +172,9 @@ export const limits = {
   s3KeyBytes: 1_024,
   s3UserMetadataBytes: 2 * KIB,
   s3PageKeys: 1_000,
+  /** In which long documents are written, and how many are kept for the next ones. */
+  s3TextBlockBytes: 64 * KIB,
+  s3SpareTextBlocks: 64,
   s3DeleteKeys: 1_000,
   s3XmlBytes: 2 * MIB,
   s3XmlDepth: 16,

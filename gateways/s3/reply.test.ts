@@ -1,5 +1,5 @@
-// Owns the proof of answers: those that take long are heard of before the client gives up, and how they ended;
-// and dates as documents have them.
+// Owns the proof of answers: of those that take long the client hears before it gives up, and how they ended;
+// and of dates as documents have them.
 
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';

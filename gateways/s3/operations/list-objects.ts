@@ -117,7 +117,7 @@ function finish(call: S3Call, xml: XmlWriter, listing: Listing, page: ListPage, 
   replyXmlBlocks(call, document);
 }
 
-/** Objects that were put together differ in little else than their key and digest: the rest is written once. */
+/** Objects put together differ in little else than their key and digest: the rest is written once. */
 class EntryWriter {
   readonly #encode: (text: string) => string;
   readonly #accounts: S3Call['gateway']['cloud']['accounts'] | undefined;
