@@ -4,26 +4,29 @@
 import { limits } from '#core/kernel/limits.ts';
 import type { Auditor } from '#storage-nodes/audit/auditor.ts';
 import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
-import type { Repairer } from '#storage-nodes/replication/repairer.ts';
+import type { Replicator } from '#storage-nodes/replication/replicator.ts';
 import type { DeviceStatus } from './control-messages.ts';
 import type { DaemonSpec } from './node-daemons.ts';
 
 /** The one that brings chunks to where the ring has them. */
-export const MOVING_DAEMON = 'repairer';
+export const MOVING_DAEMON = 'replicator';
 
 export interface DevicesDaemonsParts {
   readonly stores: ReadonlyMap<number, ChunkStore>;
   readonly auditor: Auditor;
-  readonly repairer: Repairer;
+  readonly replicator: Replicator;
 }
 
-export function devicesDaemons({ stores, auditor, repairer }: DevicesDaemonsParts): DaemonSpec[] {
+export function devicesDaemons({ stores, auditor, replicator }: DevicesDaemonsParts): DaemonSpec[] {
   return [
     { name: 'auditor', intervalMs: limits.auditIntervalMs, runOnce: (signal) => auditor.runOnce(signal) },
     {
       name: MOVING_DAEMON,
-      intervalMs: limits.repairIntervalMs,
-      runOnce: (signal) => repairer.runOnce(signal),
+      intervalMs: limits.replicateIntervalMs,
+      runOnce: (signal, report) =>
+        replicator.runOnce(signal, ({ partitions, partitionsTotal }) =>
+          report({ done: partitions, total: partitionsTotal }),
+        ),
     },
     { name: 'compactor', intervalMs: limits.compactIntervalMs, runOnce: () => compactOnce(stores) },
   ];

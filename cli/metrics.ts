@@ -97,7 +97,7 @@ function deviceGauges(open: OpenCloud, registers: Registry[]): void {
     chunks: 'Chunks that the device holds.',
     liveBytes: 'Bytes of live chunks.',
     fileBytes: 'Bytes of the files of the device.',
-    quarantined: 'Damaged chunks put aside, until the repairer has replaced them.',
+    quarantined: 'Damaged chunks put aside, until the replicator has replaced them.',
     full: '1 when the device takes no more chunks.',
   } as const;
   for (const [figure, help] of Object.entries(figures) as [keyof typeof figures, string][]) {

@@ -11,7 +11,7 @@ import { createAuditor } from '#storage-nodes/audit/auditor.ts';
 import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
-import { createRepairer } from '#storage-nodes/replication/repairer.ts';
+import { createReplicator } from '#storage-nodes/replication/replicator.ts';
 import type { CloudNodes, ObservedNode } from './cloud-nodes.ts';
 import type { DeviceStatus } from './control-messages.ts';
 import { deviceStatus, devicesDaemons } from './device-daemons.ts';
@@ -44,15 +44,15 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
   const ring = () => cluster.ring();
   const node = (deviceId: number) => devices.stores.get(deviceId);
   const chunks = createChunkClient({ ring, node, clock });
-  const repairer = createRepairer({ ring, node });
-  const auditor = createAuditor({ ring, store: node, repair: (id) => repairer.repair(id) });
+  const replicator = createReplicator({ ring, node, clock });
+  const auditor = createAuditor({ ring, store: node, repair: (id) => replicator.repair(id) });
   return {
     stores: devices.stores,
     chunks,
     areHere: true,
     devices: () => devices.stores.values(),
     status: async () => statusOf(cluster, devices.stores, clock.nowMs()),
-    daemons: devicesDaemons({ stores: devices.stores, auditor, repairer }),
+    daemons: devicesDaemons({ stores: devices.stores, auditor, replicator }),
     runOnce: async () => {},
     async close() {
       forget();

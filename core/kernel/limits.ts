@@ -32,6 +32,19 @@ export const limits = {
   logIndexFanIn: 8,
   logPollMs: 100,
 
+  // The log on a broker.
+  orderedAppendMs: 20_000,
+  orderedExpiryStepMs: 250,
+  /** Between two attempts. */
+  orderedRetryMs: 100,
+  /** A barrier waits so long for the fold to move at all. */
+  orderedStallMs: 10_000,
+  orderedCheckpointMs: 5_000,
+  orderedProduceBytes: 1 * MIB,
+  orderedProduceRecords: 1_000,
+  /** Offsets of a partition; written down when a log begins. */
+  orderedWindow: 1_048_576,
+
   // The ring. Device ids are never reused, so their number counts the removed ones too.
   ringPartitionPower: 18,
   ringReplicas: 7,
@@ -46,8 +59,13 @@ export const limits = {
   deviceAsideMs: 10_000,
   deviceSlowMs: 20,
   deviceSlowProbeMs: 1_000,
-  repairerCopiesInFlight: 4,
-  repairerStepChunks: 256,
+  replicatorCopiesInFlight: 4,
+  replicatorStepChunks: 256,
+  /** Partitions whose digests are compared at a time. */
+  replicatorSlicePartitions: 1_024,
+  replicatorBytesPerSecond: 64 * MIB,
+  /** What looking at a chunk counts as, so that listing too has a bounded pace. */
+  replicatorListedBytes: 2 * KIB,
   auditorStepChunks: 256,
 
   // Chunks. A chunk is the unit of placement, a block the unit of checksum.
@@ -75,6 +93,42 @@ export const limits = {
   // The wire between gateways and storage nodes.
   /** From the connection to the end of its handshake, TLS included. */
   wireHandshakeMs: 5_000,
+  /** Data of one frame. */
+  wireFrameBytes: 256 * KIB,
+  wireFieldsBytes: 8 * KIB,
+  wireNameBytes: 255,
+  wireReasonBytes: 1 * KIB,
+  /** Payloads up to this length are copied behind their fields and go out with the small frames. */
+  wireInlineBytes: 16 * KIB,
+  /** From this length on data is received where it belongs, without a copy. */
+  wireDirectBytes: 32 * KIB,
+  wireReceiveBytes: 64 * KIB,
+  /** Buffers in which small frames are gathered, and how many are kept for the next. */
+  wireGatherBytes: 128 * KIB,
+  wireSpareBuffers: 32,
+  /** Handed to a socket and not yet taken by the kernel: what a small frame may have to wait for. */
+  wireSocketBytes: 1 * MIB,
+  /** Small answers that the other side does not take: nothing more is read from it. */
+  wireUntakenBytes: 4 * MIB,
+  /** What one connection may have in flight to and from one device: calls with data, and answers with data. */
+  wireWindowBytes: 16 * MIB,
+  /** What all connections together may have in flight to, and from, one device. */
+  wireDeviceBytes: 128 * MIB,
+  /** Of one connection, in flight or waiting for their window. A power of two. */
+  wireCalls: 4_096,
+  wireListBytes: 64 * KIB,
+  wireConnections: 1_024,
+  wireCallMs: 10_000,
+  /** A frame that began to arrive must be whole, and what was sent must be taken, within this time. */
+  wireFrameMs: 10_000,
+  /** A connection without any frame for so long is closed; a ping goes out well before. */
+  wireIdleMs: 60_000,
+  wirePingMs: 15_000,
+  /** How often times are looked at. */
+  wireTickMs: 500,
+  wireCloseMs: 5_000,
+  wireRetryMinMs: 50,
+  wireRetryMaxMs: 5_000,
 
   // The streaming path.
   streamBudgetBytes: 128 * MIB,
@@ -141,7 +195,7 @@ export const limits = {
 
   // The other daemons of the storage nodes.
   auditIntervalMs: 60 * 60 * 1_000,
-  repairIntervalMs: 10 * 60 * 1_000,
+  replicateIntervalMs: 60 * 1_000,
   compactIntervalMs: 60 * 1_000,
   compactSegmentsPerPass: 4,
 

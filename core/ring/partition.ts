@@ -5,8 +5,8 @@
 const GOLDEN = 0x9e3779b1;
 
 /**
- * The partition of a chunk: the upper bits of its placement. The first 4 bytes of the blob are random already;
- * the chunk's index is mixed in so that the chunks of one blob spread over the partitions.
+ * The partition of a chunk: the upper bits of its placement. The first 4 bytes of the blob are random
+ * already; the chunk's index is mixed in so that the chunks of one blob spread over the partitions.
  * @param chunkId 20 bytes: blob, then index (big-endian 32 bit).
  * @param partitionPower 1 to 32.
  */

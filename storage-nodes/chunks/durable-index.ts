@@ -1,4 +1,4 @@
-// Owns the chunk index that outlives the process: what its keys and values say, written in batches. Guarantees
+// Owns the chunk index that outlives the process: what its keys and values say, in batches. Guarantees
 // that one batch, entries and the checkpoint up to which they reflect the segments, is stored whole or not at
 // all. It may be lost at any time: the segments are the truth, and the index is rebuilt from them.
 

@@ -1,4 +1,4 @@
-// Owns the port of one device as the quorum client and the repairer see it: the chunk store itself by
+// Owns the port of one device as the quorum client and the replicator see it: the chunk store itself by
 // direct call in one process, a connection to another process otherwise.
 
 import type { ChunkStore, ChunkStoreStatus } from '#storage-nodes/chunks/chunk-store.ts';

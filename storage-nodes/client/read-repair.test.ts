@@ -59,7 +59,7 @@ test('a deleted chunk is not repaired any more', async (t) => {
   t.true(await to.holds(kept.id));
 });
 
-test('a repair that fails is counted and left to the repairer', async (t) => {
+test('a repair that fails is counted and left to the replicator', async (t) => {
   const { to, counters, repairs, stored } = started();
   const chunks = await stored(3);
   to.mode = 'full';

@@ -1,5 +1,5 @@
 // Owns the repair of what reads found missing or damaged: in the background, a few at a time, from a
-// bounded queue. What does not fit or fails is left to the repairer.
+// bounded queue. What does not fit or fails is left to the replicator.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { ChunkId } from '#storage-nodes/chunks/chunk-store.ts';

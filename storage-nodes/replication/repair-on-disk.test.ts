@@ -1,5 +1,5 @@
 // Owns the proof on real directories, while they serve: a lost directory and flipped bytes cost no object,
-// and the passes of auditor and repairer bring back three good replicas.
+// and the passes of auditor and replicator bring back three good replicas.
 
 import { closeSync, openSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
 import { type Chunk, type ChunkStore, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
-import { createRepairer } from './repairer.ts';
+import { createReplicator } from './replicator.ts';
 
 async function cluster(t: ExecutionContext) {
   const directory = await mkdtemp(join(tmpdir(), 'strata-'));
@@ -35,18 +35,18 @@ async function cluster(t: ExecutionContext) {
   const { ring } = rebalance({ shape, devices, nowMs: 0 });
   const parts = { ring: () => ring, node: (id: number) => stores[id], clock: systemClock };
   const client = createChunkClient(parts);
-  const repairer = createRepairer(parts);
+  const replicator = createReplicator(parts);
   const auditor = createAuditor({
     ring: parts.ring,
     store: parts.node,
-    repair: (id) => repairer.repair(id),
+    repair: (id) => replicator.repair(id),
   });
   t.teardown(async () => {
     await client.close();
     for (const store of stores) await store.close();
     await rm(directory, { recursive: true, force: true });
   });
-  return { places, stores, client, repairer, auditor };
+  return { places, stores, client, replicator, auditor };
 }
 
 type Cluster = Awaited<ReturnType<typeof cluster>>;
@@ -100,8 +100,8 @@ test('after a node lost its directory every chunk stays readable and one pass br
   await rm(nodes.places[1] as string, { recursive: true });
   t.true(await allReadable(nodes, chunks));
   await nodes.client.idle();
-  await nodes.repairer.runOnce();
-  t.is((await nodes.repairer.runOnce()).failed, 0);
+  await nodes.replicator.runOnce();
+  t.is((await nodes.replicator.runOnce()).failed, 0);
   for (const chunk of chunks) t.is(await goodReplicas(nodes.stores, chunk), 3);
 });
 

@@ -10,7 +10,7 @@ import { rebalance } from '#core/ring/ring-builder.ts';
 import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
 import { type Chunk, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
-import { createRepairer } from '#storage-nodes/replication/repairer.ts';
+import { createReplicator } from '#storage-nodes/replication/replicator.ts';
 import { FailingDevice } from './failing-device.ts';
 
 const SHAPE = { partitionPower: 6, replicas: 3, minMoveIntervalMs: 0, seed: 5 };
@@ -35,7 +35,7 @@ export function chunkCluster(deviceCount: number, zoneOf = (id: number) => `zone
     parts,
     client,
     devices,
-    repairer: createRepairer(parts),
+    replicator: createReplicator(parts),
     ring: () => ring,
     setRing(next: PlacedRing) {
       ring = next;

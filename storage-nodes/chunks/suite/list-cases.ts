@@ -26,7 +26,7 @@ export function listCases(test: TestFn, factory: ChunkStoreFactory): void {
     }
   });
 
-  test(`${name}: pages of a list, each after the last of the one before, give every chunk once`, async (t) => {
+  test(`${name}: pages of a list, each after the last before it, give every chunk once`, async (t) => {
     const { store } = await opened(t, factory);
     const ids = Array.from({ length: 30 }, (_, number) => idOf(number, number % 5));
     await Promise.all(ids.map((id) => store.put({ ...chunkOf(1, 5), id })));

@@ -1,32 +1,36 @@
-// Owns the walk over all chunks of all devices at once: their lists, each in order of id, are merged, so
-// that every chunk comes up once, with exactly the devices that hold it, in memory for one chunk per
-// device.
+// Owns the walk over the chunks of one partition on several devices at once: their lists, each in order of
+// placement, are merged, so that every chunk comes up once, with exactly the devices that hold it, in memory
+// for one chunk per device.
 
 import type { Device } from '#core/ring/ring.ts';
-import type { ChunkId, ChunkInfo } from '#storage-nodes/chunks/chunk-store.ts';
+import type { ChunkId, ChunkInfo, ListOptions } from '#storage-nodes/chunks/chunk-store.ts';
+import { comparePlacement } from '#storage-nodes/chunks/placement-order.ts';
 import { throwBug } from '#storage-nodes/client/device-health.ts';
 import type { NodeOf } from '#storage-nodes/client/device-port.ts';
 
 interface Cursor {
   readonly device: Device;
   readonly chunks: AsyncIterator<ChunkInfo>;
-  head: ChunkId | undefined;
+  head: ChunkInfo | undefined;
 }
 
 export interface CountedChunk {
   readonly id: ChunkId;
+  readonly sizeBytes: number;
   /** Those whose list has it. */
   readonly holders: readonly Device[];
 }
 
-export class ChunkCensus {
+export class PartitionCensus {
   /** Ids of the devices that cannot be walked: what they hold is not known. */
   readonly broken = new Set<number>();
   readonly #cursors: Cursor[] = [];
 
-  constructor(devices: readonly Device[], node: NodeOf) {
+  constructor(devices: readonly Device[], node: NodeOf, partition: ListOptions['partition']) {
     for (const device of devices) {
-      const chunks = node(device.id)?.list()[Symbol.asyncIterator]();
+      const chunks = node(device.id)
+        ?.list(partition && { partition })
+        [Symbol.asyncIterator]();
       if (chunks) this.#cursors.push({ device, chunks, head: undefined });
       else this.broken.add(device.id);
     }
@@ -37,9 +41,9 @@ export class ChunkCensus {
     try {
       while (true) {
         const first = this.#lowest();
-        if (first.length === 0) return;
-        const id = (first[0] as Cursor).head as ChunkId;
-        yield { id, holders: first.map((cursor) => cursor.device) };
+        const head = first[0]?.head;
+        if (head === undefined) return;
+        yield { id: head.id, sizeBytes: head.sizeBytes, holders: first.map(({ device }) => device) };
         for (const cursor of first) await this.#advance(cursor);
       }
     } finally {
@@ -52,7 +56,8 @@ export class ChunkCensus {
     let lowest: Cursor[] = [];
     for (const cursor of this.#cursors) {
       if (!cursor.head) continue;
-      const order = lowest[0]?.head ? Buffer.compare(cursor.head, lowest[0].head) : -1;
+      const other = lowest[0]?.head;
+      const order = other ? comparePlacement(cursor.head.id, other.id) : -1;
       if (order < 0) lowest = [cursor];
       else if (order === 0) lowest.push(cursor);
     }
@@ -62,7 +67,7 @@ export class ChunkCensus {
   async #advance(cursor: Cursor): Promise<void> {
     try {
       const next = await cursor.chunks.next();
-      cursor.head = next.done ? undefined : next.value.id;
+      cursor.head = next.done ? undefined : next.value;
     } catch (error) {
       throwBug(error);
       this.broken.add(cursor.device.id);
