@@ -88,12 +88,12 @@ function expectationCases(test: TestFn, factory: EventLogFactory): void {
 function durableConflictCase(test: TestFn, factory: EventLogFactory): void {
   logTest(test, factory, 'a conflict is told when what won is durable, and never before', async (t, log) => {
     for (let round = 0; round < 20; round++) {
-      const stream = `notes/${round}`;
+      const stream = `notes/key/${round}`;
       const won = note(log, stream, 'won', { expect: 'none' });
       const alsoAt = [{ stream, revision: 'none' as const }];
       const lost = [
         note(log, stream, 'lost', { expect: 'none' }),
-        note(log, 'notes/other', 'lost', { alsoAt }),
+        note(log, 'notes/key/other', 'lost', { alsoAt }),
       ].map(async (losing) => {
         const fault = await t.throwsAsync(losing, { name: 'Fault' });
         t.is((fault as Fault).code, 'conflict');

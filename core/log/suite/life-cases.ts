@@ -48,13 +48,13 @@ export function lifeCases(test: TestFn, factory: EventLogFactory): void {
     'time comes from the clock and never goes back',
     async (t, log, open) => {
       const timesMs: number[] = [];
-      for (let at = 0; at < 5; at++) timesMs.push((await note(log, `notes/${at}`, 'x')).timeMs);
+      for (let at = 0; at < 5; at++) timesMs.push((await note(log, `notes/key/${at}`, 'x')).timeMs);
       t.deepEqual(timesMs, [1000, 5000, 5000, 5000, 6000]);
       const recorded = (await followToTail(log)).map((each) => each.timeMs);
       t.deepEqual(recorded, timesMs);
       if (!factory.supports.reopen) return;
       const again = await open.reopen();
-      t.is((await note(again, 'notes/x', 'x')).timeMs, 6000);
+      t.is((await note(again, 'notes/key/x', 'x')).timeMs, 6000);
     },
     clockOf([1000, 5000, 4999, 10, 6000, 1]),
   );
