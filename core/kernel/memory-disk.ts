@@ -81,6 +81,15 @@ export class MemoryDisk implements Disk {
     this.#durableNames.set(directory, this.#namesIn(directory));
   }
 
+  /** Flips the bits of one byte at rest, as a disk does that rots. */
+  rot(path: string, position: number): void {
+    const content = this.#files.get(path);
+    if (!content) throw notFound(path);
+    for (const bytes of [content.bytes, content.durable]) {
+      if (position < bytes.length) bytes[position] = (bytes[position] as number) ^ 0xff;
+    }
+  }
+
   /** What is found after a loss of power at this moment. This disk itself goes on. */
   crashed(random: Random): MemoryDisk {
     const found = new MemoryDisk(this.syncing);

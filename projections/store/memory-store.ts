@@ -30,7 +30,8 @@ export function createMemoryStore(): ReadStore {
   };
 }
 
-class MemoryBatch implements RowBatch {
+/** Gathers in memory what is then written in one. */
+export class MemoryBatch implements RowBatch {
   bytes = 0;
   readonly #write: ReadStore['write'];
   readonly #rows = new Map<string, Map<string, Uint8Array | undefined>>();

@@ -4,6 +4,7 @@
 import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import { SUBJECT_KEY_BYTES } from '#core/identity/subject-keys.ts';
 import { type ManualClock, systemClock } from '#core/kernel/clock.ts';
+import { newId } from '#core/kernel/ids.ts';
 import { seededRandom } from '#core/kernel/random.ts';
 import type { EventLog } from '#core/log/event-log.ts';
 import type { AccountService } from '#services/accounts.service.ts';
@@ -55,18 +56,19 @@ export async function openMemoryCloud(): Promise<MemoryCloud> {
   };
 }
 
-function memorySubjectKeys(): SubjectKeys {
+export function memorySubjectKeys(): SubjectKeys {
   const random = seededRandom(3);
   const keys = new Map<string, Uint8Array>();
   return {
-    async obtain(subject) {
-      const key = keys.get(subject) ?? random.fill(new Uint8Array(SUBJECT_KEY_BYTES));
-      keys.set(subject, key);
-      return key;
+    async make() {
+      const key = random.fill(new Uint8Array(SUBJECT_KEY_BYTES));
+      const blob = newId(random);
+      keys.set(blob, key);
+      return { blob, key };
     },
-    find: (subject) => keys.get(subject),
-    async destroy(subject) {
-      keys.delete(subject);
+    find: async (blob) => keys.get(blob),
+    async destroy(blob) {
+      keys.delete(blob);
     },
   };
 }

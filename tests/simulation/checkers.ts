@@ -1,0 +1,187 @@
+// Owns the judgement: once all faults are over, everything must work, come to rest and be whole; and what the
+// clients saw must have been possible. Each checker is named after the promise that it judges.
+
+import { isRejected } from '#core/kernel/decider.ts';
+import { verifyLog } from '#core/log/embedded/verify.ts';
+import { partitionOf } from '#core/ring/partition.ts';
+import { projections } from '#projections/all.ts';
+import { replayProjection } from '#projections/replay.ts';
+import { createMemoryStore } from '#projections/store/memory-store.ts';
+import { type ChunkInfo, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
+import { isLinearizable } from '#tests/support/linearizability.ts';
+import type { History } from './history.ts';
+import type { Plan } from './plan.ts';
+import { BUCKETS, CALLER, keysOf, SimulatedClient } from './simulated-client.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+import { LOG_DIRECTORY, type OpenGateway } from './simulated-gateway.ts';
+import type { World } from './world.ts';
+
+const RECOVERY_MS_MAX = 60_000;
+const REST_MS_MAX = 240_000;
+const LOOK_EVERY_MS = 4_000;
+const ANSWER_MS_MAX = 120_000;
+
+export async function judge(
+  world: World,
+  plan: Plan,
+  cluster: SimulatedCluster,
+  history: History,
+): Promise<void> {
+  const before = new Map([...history.keys].map(([key, operations]) => [key, operations.length]));
+  cluster.heal();
+  if (!(await world.scheduler.run(() => cluster.isUp, RECOVERY_MS_MAX))) {
+    return world.violated('clusterRecovers', `not within ${RECOVERY_MS_MAX} ms without faults`);
+  }
+  const judgement = new Judgement(world, plan, cluster, history);
+  await world.until(judgement.comesToRest(), REST_MS_MAX + ANSWER_MS_MAX);
+  await world.until(judgement.everythingIsAnswered(), ANSWER_MS_MAX * 20);
+  judgement.readsAreLinearizable(before);
+  await world.until(judgement.readModelsAndLog(), ANSWER_MS_MAX * 10);
+  judgement.memoryBounded();
+}
+
+class Judgement {
+  readonly #world: World;
+  readonly #plan: Plan;
+  readonly #cluster: SimulatedCluster;
+  readonly #history: History;
+
+  constructor(world: World, plan: Plan, cluster: SimulatedCluster, history: History) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#cluster = cluster;
+    this.#history = history;
+  }
+
+  get #gateways(): OpenGateway[] {
+    return this.#cluster.gateways.flatMap(({ open }) => open ?? []);
+  }
+
+  /** `replicasConverge` and `noOrphanOutlivesTheCollector`: looked at until both hold. */
+  async comesToRest(): Promise<void> {
+    const { scheduler } = this.#world;
+    const endMs = scheduler.nowMs + REST_MS_MAX;
+    for (;;) {
+      const lacking = await this.#chunksOutOfPlace();
+      if (lacking.length === 0) return;
+      if (scheduler.nowMs > endMs) {
+        for (const { promise, what } of lacking.slice(0, 5)) this.#world.violated(promise, what);
+        return;
+      }
+      await scheduler.sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  async #chunksOutOfPlace(): Promise<{ promise: string; what: string }[]> {
+    const lacking: { promise: string; what: string }[] = [];
+    const [gateway] = this.#gateways;
+    if (!gateway) return [{ promise: 'clusterRecovers', what: 'no gateway serves' }];
+    const held = new Map<string, { info: ChunkInfo; hosts: Set<string> }>();
+    for (const { host, store } of this.#cluster.nodes) {
+      if (!store) return [{ promise: 'clusterRecovers', what: `${host} does not serve` }];
+      for await (const info of store.list()) {
+        const id = Buffer.from(info.id).toString('hex');
+        const chunk = held.get(id) ?? { info, hosts: new Set() };
+        held.set(id, chunk);
+        chunk.hosts.add(host);
+      }
+    }
+    const ring = gateway.cluster.ring();
+    const named = await namedChunks(gateway, this.#plan);
+    for (const [id, { info, hosts }] of held) {
+      if (!gateway.models.namedBlobs.isNamed(info.owner, id.slice(0, 32))) {
+        lacking.push({ promise: 'noOrphanOutlivesTheCollector', what: `${id} on ${[...hosts]}` });
+      } else named.add(id);
+    }
+    for (const id of named) {
+      const hosts = held.get(id)?.hosts ?? new Set();
+      const primaries = ring.primaries(partitionOf(Buffer.from(id, 'hex'), ring.partitionPower));
+      const wanted = primaries.map(({ node }) => node);
+      if (wanted.length === hosts.size && wanted.every((host) => hosts.has(host))) continue;
+      lacking.push({ promise: 'replicasConverge', what: `${id} is on ${[...hosts]}, not on ${wanted}` });
+    }
+    return lacking;
+  }
+
+  /** Every key is read and every bucket listed once more: without faults there is an answer. */
+  async everythingIsAnswered(): Promise<void> {
+    for (const gateway of this.#gateways) {
+      const client = new SimulatedClient(
+        ...([this.#world, this.#cluster, this.#history, this.#plan] as const),
+        `judge-${gateway.life.host}`,
+      );
+      for (const bucket of BUCKETS) {
+        for (const key of keysOf(this.#plan)) {
+          const isKnown = await client.get(gateway, bucket, key);
+          if (!isKnown) this.#world.violated('noAcknowledgedWriteLost', `${bucket}/${key} cannot be read`);
+        }
+        const isListed = await client.list(gateway, bucket);
+        if (!isListed) this.#world.violated('listingsMatch', `${bucket} cannot be listed`);
+      }
+    }
+  }
+
+  /** @param before how many operations of each key came before the end of the faults. */
+  readsAreLinearizable(before: ReadonlyMap<string, number>): void {
+    for (const [key, operations] of this.#history.keys) {
+      if (isLinearizable(operations)) continue;
+      // Where only the last look is inexplicable, something was there and is gone.
+      const isLoss = isLinearizable(operations.slice(0, before.get(key) ?? 0));
+      const promise = isLoss ? 'noAcknowledgedWriteLost' : 'readsAreLinearizable';
+      const told = operations.map(({ calledAt, answeredAt, action }) =>
+        JSON.stringify({ calledAt, answeredAt, ...action }),
+      );
+      this.#world.violated(promise, `no order explains what was seen of ${key}:\n${told.join('\n')}`);
+    }
+  }
+
+  /** `projectionEqualsReplay` and `logChainWhole`. */
+  async readModelsAndLog(): Promise<void> {
+    for (const gateway of this.#gateways) {
+      const { log, runner: running, life } = gateway;
+      for (const projection of projections) {
+        const scratch = createMemoryStore();
+        const result = await replayProjection({ log, running, projection, scratch, clock: life.clock });
+        if (result.equal) continue;
+        const what = `${projection.name}: ${JSON.stringify(result.firstDifference)}`;
+        this.#world.violated('projectionEqualsReplay', what);
+      }
+    }
+    for (const gateway of this.#cluster.gateways) {
+      if (!gateway.open) continue;
+      const disk = gateway.disk.view(gateway.open.life);
+      try {
+        await verifyLog({ directory: LOG_DIRECTORY, disk, untilOffset: gateway.open.log.count });
+      } catch (error) {
+        this.#world.violated('logChainWhole', String(error));
+      }
+    }
+  }
+
+  /** Every permit and buffer was given back. */
+  memoryBounded(): void {
+    for (const { blobs, writes, life } of this.#gateways) {
+      const { usedBytes, waiting, buffersOut } = blobs.status();
+      if (usedBytes === 0 && waiting === 0 && buffersOut === 0 && writes.count === 0) continue;
+      const what = JSON.stringify({ usedBytes, waiting, buffersOut, writes: writes.count });
+      this.#world.violated('memoryBounded', `${life.host} at rest: ${what}`);
+    }
+  }
+}
+
+/** The chunks that the log names, by id in hexadecimal. */
+async function namedChunks(gateway: OpenGateway, plan: Plan): Promise<Set<string>> {
+  const named = new Set<string>();
+  for (const bucket of BUCKETS) {
+    for (const key of keysOf(plan)) {
+      const object = await gateway.cloud.objects.get(CALLER, bucket, key);
+      if (isRejected(object)) continue;
+      for (const { blob, sizeBytes, chunkBytes } of object.segments) {
+        for (let index = 0; index * chunkBytes < sizeBytes; index++) {
+          named.add(Buffer.from(chunkIdOf(blob, index)).toString('hex'));
+        }
+      }
+    }
+  }
+  return named;
+}

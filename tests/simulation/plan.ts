@@ -1,0 +1,37 @@
+// Owns what a seed draws before a run begins: how many of what, how much of it, and which faults there are.
+// Each can be given instead, which is how a failing seed is made smaller.
+
+import { FAULTS, type FaultName } from './faults.ts';
+import type { World } from './world.ts';
+
+export interface Plan {
+  readonly nodes: number;
+  readonly zones: number;
+  readonly clients: number;
+  /** Of all clients together. */
+  readonly operations: number;
+  readonly keys: number;
+  readonly faults: readonly FaultName[];
+  readonly faultEveryMs: number;
+}
+
+export type PlanChange = { -readonly [Name in keyof Plan]?: Plan[Name] } & {
+  readonly without?: readonly string[];
+};
+
+export function drawPlan(world: World, change: PlanChange = {}): Plan {
+  const chance = world.chance('plan');
+  const nodes = chance.whole(3, 6);
+  const drawn = {
+    nodes,
+    zones: chance.whole(Math.min(3, nodes), Math.min(4, nodes)),
+    clients: chance.whole(1, 6),
+    operations: chance.whole(60, 220),
+    keys: chance.whole(1, 6),
+    faults: FAULTS.filter(() => chance.happens(0.45)),
+    faultEveryMs: chance.between(100, 1_500),
+  };
+  const { without = [], ...given } = change;
+  const plan = { ...drawn, ...given };
+  return { ...plan, faults: plan.faults.filter((fault) => !without.includes(fault)) };
+}

@@ -1,0 +1,103 @@
+// Owns the simulated cluster as a whole: its hosts, and what they know of each other.
+
+import { emptyRing } from '#core/ring/placed-ring.ts';
+import type { Ring } from '#core/ring/ring.ts';
+import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import type { Plan } from './plan.ts';
+import { RemoteChunks } from './remote-chunks.ts';
+import { SimulatedGateway } from './simulated-gateway.ts';
+import { SimulatedNetwork } from './simulated-network.ts';
+import { SimulatedStorageNode } from './simulated-storage-node.ts';
+import type { Life, World } from './world.ts';
+
+const SKEW_MS_MAX = 200;
+
+/** Told of passes that are over and left nothing undone. */
+export interface PassWatcher {
+  passed(pass: 'audit' | 'replication', host: string, startedMs: number): void;
+}
+
+export class SimulatedCluster {
+  readonly world: World;
+  readonly network: SimulatedNetwork;
+  readonly nodes: readonly SimulatedStorageNode[];
+  readonly gateways: readonly SimulatedGateway[];
+  /** The newest that any gateway told of. */
+  #ring: Ring = emptyRing(1, 1);
+  #watcher: PassWatcher | undefined;
+  /** Calls of one life on one device, by life and device. */
+  readonly #remotes = new WeakMap<Life, Map<number, NodeChunks>>();
+
+  constructor(world: World, plan: Plan) {
+    this.world = world;
+    this.network = new SimulatedNetwork(world);
+    const chance = world.chance('cluster');
+    const skewMs = () => (plan.faults.includes('clock-skew') ? chance.between(-SKEW_MS_MAX, SKEW_MS_MAX) : 0);
+    const remote = (life: Life, deviceId: number) => this.#remote(life, deviceId);
+    this.nodes = Array.from({ length: plan.nodes }, (_, at) => {
+      const [host, zone] = [`node-${at + 1}`, `zone-${(at % plan.zones) + 1}`];
+      const passed = (pass: 'audit' | 'replication', startedMs: number) =>
+        this.#watcher?.passed(pass, host, startedMs);
+      return new SimulatedStorageNode({
+        ...{ world, host, zone, remote, passed },
+        skewMs: skewMs(),
+        ring: () => this.#ring,
+      });
+    });
+    const firstDevices = this.nodes.map(({ host, zone }) => ({ node: host, zone }));
+    const ringChanged = (ring: Ring) => {
+      if (ring.version > this.#ring.version) this.#ring = ring;
+    };
+    this.gateways = ['gateway-1'].map(
+      (host) =>
+        new SimulatedGateway({
+          ...{ world, host, firstDevices, remote, ringChanged },
+          skewMs: skewMs(),
+        }),
+    );
+  }
+
+  watchPasses(watcher: PassWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  get ring(): Ring {
+    return this.#ring;
+  }
+
+  start(): void {
+    for (const node of this.nodes) node.start();
+    for (const gateway of this.gateways) gateway.start();
+  }
+
+  get isUp(): boolean {
+    return this.nodes.every(({ isUp }) => isUp) && this.gateways.every(({ open }) => open);
+  }
+
+  nodeOf(deviceId: number): SimulatedStorageNode | undefined {
+    const host = this.#ring.devices.find(({ id }) => id === deviceId)?.node;
+    return this.nodes.find((node) => node.host === host);
+  }
+
+  /** Everything works again, and whoever was down is started. */
+  heal(): void {
+    this.network.heal();
+    for (const { disk } of [...this.nodes, ...this.gateways]) {
+      disk.slowness = 1;
+      disk.makeRoom();
+      disk.resume();
+    }
+    for (const { store } of this.gateways) store.isFull = false;
+    this.start();
+  }
+
+  #remote(life: Life, deviceId: number): NodeChunks | undefined {
+    const known = this.#remotes.get(life) ?? new Map<number, NodeChunks>();
+    this.#remotes.set(life, known);
+    const node = this.nodeOf(deviceId);
+    if (!node) return undefined;
+    const chunks = known.get(deviceId) ?? new RemoteChunks(this.network, life, node);
+    known.set(deviceId, chunks);
+    return chunks;
+  }
+}

@@ -1,0 +1,183 @@
+// Owns one gateway of the simulated cluster: the production log, read models, use cases, quorum client and
+// daemons, put together as cli/compose.ts does, on a simulated disk and network; started, crashed and started
+// again.
+
+import { limits } from '#core/kernel/limits.ts';
+import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
+import type { Ring } from '#core/ring/ring.ts';
+import { ClusterRing, type FirstDevice, placeFirstDevices } from '#core/runtime/cluster-ring.ts';
+import { startDaemon } from '#core/runtime/daemon.ts';
+import { openReadModels, projections, type ReadModels } from '#projections/all.ts';
+import type { ProjectionRunner } from '#projections/store/projection.ts';
+import { createProjectionRunner } from '#projections/store/runner.ts';
+import type { Cloud } from '#services/cloud.ts';
+import { Collector } from '#services/collector.ts';
+import { createCloud } from '#services/create-cloud.ts';
+import { WritesInFlight } from '#services/writes-in-flight.ts';
+import { throwBug } from '#storage-nodes/client/device-health.ts';
+import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { createChunkClient, type QuorumClient } from '#storage-nodes/client/quorum-client.ts';
+import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
+import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
+import { memorySubjectKeys } from '#tests/support/memory-cloud.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import { SimulatedReadStore } from './simulated-read-store.ts';
+import { Life, type World } from './world.ts';
+
+export const LOG_DIRECTORY = '/log';
+const LOG_SEGMENT_BYTES = 64 * 1024;
+const GRACE_MS = 6_000;
+const COLLECT_INTERVAL_MS = 2_500;
+const OPEN_RETRY_MS = 500;
+
+export interface GatewayOptions {
+  readonly world: World;
+  readonly host: string;
+  readonly skewMs: number;
+  readonly firstDevices: readonly FirstDevice[];
+  readonly remote: (life: Life, deviceId: number) => NodeChunks | undefined;
+  /** Told of each ring in force. */
+  readonly ringChanged: (ring: Ring) => void;
+}
+
+/** A gateway that serves. */
+export interface OpenGateway {
+  readonly life: Life;
+  readonly cloud: Cloud;
+  readonly log: EmbeddedLog;
+  readonly runner: ProjectionRunner;
+  readonly models: ReadModels;
+  readonly cluster: ClusterRing;
+  readonly chunks: QuorumClient;
+  readonly blobs: ReturnType<typeof createBlobStream>;
+  readonly writes: WritesInFlight;
+  readonly collector: Collector;
+}
+
+export class SimulatedGateway {
+  readonly host: string;
+  readonly disk: SimulatedDisk;
+  readonly store: SimulatedReadStore;
+  readonly #options: GatewayOptions;
+  #lives = 0;
+  #life: Life | undefined;
+  #open: OpenGateway | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.host = options.host;
+    this.disk = new SimulatedDisk(options.world, options.host);
+    this.store = new SimulatedReadStore(options.world, options.host);
+  }
+
+  /** Undefined while it does not serve. */
+  get open(): OpenGateway | undefined {
+    return this.#open;
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined;
+  }
+
+  start(): void {
+    if (this.#life) return;
+    const { world, skewMs } = this.#options;
+    const life = new Life(world, this.host, `${this.host} ${++this.#lives}`, skewMs);
+    this.#life = life;
+    void this.#openSoon(life);
+  }
+
+  /** Power is lost. */
+  crash(): void {
+    this.#life?.end();
+    this.#life = undefined;
+    this.#open = undefined;
+    this.disk.crash();
+  }
+
+  async #openSoon(life: Life): Promise<void> {
+    const { world } = this.#options;
+    while (life.isAlive) {
+      try {
+        const open = await this.#compose(life);
+        if (!life.isAlive) return;
+        this.#open = open;
+        world.trace.note('gateway-up', `${this.host} ${open.log.count} events`);
+        return;
+      } catch (error) {
+        throwBug(error);
+        world.trace.note('gateway-open-failed', `${this.host} ${error}`);
+        await life.clock.sleep(OPEN_RETRY_MS);
+      }
+    }
+  }
+
+  async #compose(life: Life): Promise<OpenGateway> {
+    const { world, firstDevices, remote, ringChanged } = this.#options;
+    const { clock, random } = life;
+    const onFault = (error: unknown) => {
+      if (!life.isAlive) return;
+      world.trace.note('gateway-stopped', `${this.host} ${error}`);
+      this.#restartSoon(life);
+    };
+    const log = await EmbeddedLog.open({
+      ...{ directory: LOG_DIRECTORY, segmentBytes: LOG_SEGMENT_BYTES, clock, random },
+      ...{ disk: this.disk.view(life), lock: () => ({ release: () => {} }) },
+    });
+    const store = this.store.view(life);
+    const runner = await createProjectionRunner({ log, store, projections, clock, onFault });
+    const cluster = await ClusterRing.open({ log, onFault });
+    await placeFirstDevices(cluster, clock, firstDevices);
+    const ring = () => cluster.ring();
+    cluster.onChange(() => ringChanged(ring()));
+    ringChanged(ring());
+    const node = (deviceId: number) => remote(life, deviceId);
+    const chunks = createChunkClient({ ring, node, clock });
+    const digests = createInlineDigestPool();
+    const budgetBytes = limits.streamBudgetBytes;
+    const blobs = createBlobStream({ chunks, random, clock, digests, budgetBytes });
+    await runner.whenCaughtUp(await log.tail());
+    const models = openReadModels(runner);
+    const writes = new WritesInFlight(clock);
+    const barrier = () => undefined;
+    const context = { ...models, log, runner, blobs, writes, random, barrier };
+    const { cloud } = createCloud(context, memorySubjectKeys());
+    const collector = new Collector({
+      ...{ clock, chunks, graceMs: GRACE_MS },
+      devices: () => ring().devices.flatMap(({ id }) => node(id) ?? []),
+      isNamed: models.namedBlobs.isNamed,
+      oldestWriteMs: () => writes.oldestMs(),
+    });
+    const open = {
+      ...{ life, cloud, log, runner, models, cluster, chunks, blobs, writes, collector },
+    };
+    this.#startDaemons(open);
+    return open;
+  }
+
+  #startDaemons({ life, collector }: OpenGateway): void {
+    const { trace } = this.#options.world;
+    const daemon = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>) =>
+      startDaemon({
+        ...{ name, clock: life.clock, intervalMs },
+        onFailure: (_, error) => trace.note(`${name}-failed`, `${error}`),
+        runOnce: async (signal) => {
+          const report = await runOnce(signal);
+          trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
+        },
+      });
+    daemon('collector', COLLECT_INTERVAL_MS, (signal) => collector.runOnce(signal));
+  }
+
+  /** What makes going on unsafe ends the program; whoever watches it starts it again. */
+  #restartSoon(life: Life): void {
+    life.end();
+    this.#open = undefined;
+    this.#options.world.scheduler.after(OPEN_RETRY_MS, () => {
+      if (this.#life !== life) return;
+      this.#life = undefined;
+      this.disk.crash();
+      this.start();
+    });
+  }
+}
