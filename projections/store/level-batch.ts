@@ -1,5 +1,5 @@
-// Owns rows on their way into the engine, in its own memory. Guarantee: the memory of a batch is used again for
-// the next, so many batches need no more than a few. Budget of a row: one call of the engine's.
+// Owns rows on their way into the engine, in its own memory. Guarantee: the memory of a batch is used again
+// for the next, so many batches need no more than a few. Budget of a row: one call of the engine's.
 
 import type { Level } from 'level';
 import { MIB } from '#core/kernel/limits.ts';
@@ -7,7 +7,7 @@ import type { Checkpoint, RowBatch } from './read-store.ts';
 
 /**
  * What the engine has beneath its public batch. That one is of no more use once it is written, and its memory
- * waits for a garbage collector that does not know how much it is: a rebuild would hold hundreds of megabytes.
+ * waits for a garbage collector that does not know how much it is: a rebuild would hold 500 MB.
  */
 export interface EngineBatch {
   _put(key: string, value: Uint8Array): void;

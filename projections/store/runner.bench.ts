@@ -1,83 +1,58 @@
-// Measures the read models: replay into LevelDB, look-ups, pages of a listing alone and under writes, folded
-// listings.
+// Measures the read models over a log and a LevelDB on the disk: rebuilding from the beginning of the log,
+// starting with a checkpoint, look-ups, folded listings. What was rebuilt is verified.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#core/kernel/clock.ts';
-import { limits } from '#core/kernel/limits.ts';
-import type { Cursor, FollowOptions, RecordedEvent } from '#core/log/event-log.ts';
+import { systemRandom } from '#core/kernel/random.ts';
+import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
 import { objectStream, objects } from '#core/objects/objects.events.ts';
-import { SYSTEM } from '#tests/support/read-models.ts';
-import { objectsByKey } from '../objects-by-key/objects-by-key.projection.ts';
+import { projections } from '../all.ts';
+import { objectRowKey, objectsByKey } from '../objects-by-key/objects-by-key.projection.ts';
 import { createObjectsByKey } from '../objects-by-key/objects-by-key.query.ts';
 import { openLevelStore } from './level-store.ts';
+import type { RowReader } from './projection.ts';
+import { payloadOf as payloadOfRow } from './row-value.ts';
 import { createProjectionRunner } from './runner.ts';
 
 const ID = 'ab'.repeat(16);
+const ACTOR = { user: ID, project: ID, requestId: ID };
+/** As many appends wait at once. */
+const APPENDING = 1_024;
 
-/** A log whose events are made as they are read, so that its own cost is not what is measured. */
-class SyntheticLog {
-  readonly #name: (number: number) => string;
-  readonly #payload: Uint8Array;
-  #events: number;
-  #wake: () => void = () => {};
+const payloadOf = (number: number) =>
+  objects.encode({
+    type: 'ObjectPut',
+    data: {
+      sizeBytes: number,
+      etag: `d41d8cd98f00b204e980${String(number).padStart(12, '0')}`,
+      segments: [{ blob: ID, sizeBytes: number, chunkBytes: 1_048_576, partNumber: 0 }],
+      contentType: 'application/octet-stream',
+      headers: {},
+      metadata: { mtime: '1700000000.123456789' },
+      checksumAlgorithm: 'crc64nvme',
+      checksum: 'AAAAAAAAAAA=',
+      checksumType: 'full-object',
+      storageClass: 'STANDARD',
+      owner: ID,
+    },
+  });
 
-  constructor(events: number, name: (number: number) => string) {
-    this.#events = events;
-    this.#name = name;
-    this.#payload = objects.encode({
-      type: 'ObjectPut',
-      data: {
-        sizeBytes: 4_096,
-        etag: 'd41d8cd98f00b204e9800998ecf8427e',
-        segments: [{ blob: ID, sizeBytes: 4_096, chunkBytes: 1_048_576, partNumber: 0 }],
-        contentType: 'application/octet-stream',
-        headers: {},
-        metadata: { mtime: '1700000000.123456789' },
-        checksumAlgorithm: 'crc64nvme',
-        checksum: 'AAAAAAAAAAA=',
-        checksumType: 'full-object',
-        storageClass: 'STANDARD',
-        owner: ID,
-      },
-    });
-  }
-
-  grow(by: number): void {
-    this.#events += by;
-    this.#wake();
-  }
-
-  async tail(): Promise<Cursor> {
-    return [this.#events];
-  }
-
-  async *follow({ from, signal }: FollowOptions): AsyncIterable<readonly RecordedEvent[]> {
-    signal?.addEventListener('abort', () => this.#wake());
-    for (let next = from[0] ?? 0; !signal?.aborted; ) {
-      const end = Math.min(next + limits.followBatchEvents, this.#events);
-      const batch: RecordedEvent[] = [];
-      for (; next < end; next++) batch.push(this.#event(next));
-      if (batch.length > 0) yield batch;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+/** A log on the disk of objects put one after the other, by the name that a number gives. */
+async function logOf(directory: string, events: number, name: (number: number) => string) {
+  const log = await EmbeddedLog.open({ directory, clock: systemClock, random: systemRandom });
+  let next = 0;
+  const append = async () => {
+    while (next < events) {
+      const number = next++;
+      const put = [{ type: 'ObjectPut', payload: payloadOf(number) }];
+      const stream = objectStream('photos', name(number));
+      await log.append({ stream, events: put, expect: 'none', actor: ACTOR });
     }
-  }
-
-  #event(offset: number): RecordedEvent {
-    return {
-      id: ID,
-      type: 'ObjectPut',
-      payload: this.#payload,
-      stream: this.#name(offset),
-      revision: 0,
-      position: { partition: 0, offset },
-      timeMs: 1_700_000_000_000 + offset,
-      actor: SYSTEM,
-      correlationId: ID,
-      causationId: ID,
-    };
-  }
+  };
+  await Promise.all(Array.from({ length: APPENDING }, append));
+  return log;
 }
 
 /** Runs and prints how many a second, and what one cost all cores together. */
@@ -91,34 +66,55 @@ async function measure(bench: string, facts: object, run: () => number | Promise
   console.log(JSON.stringify({ bench, ...facts, perSecond, cpuMicroseconds }));
 }
 
-async function open(directory: string, log: SyntheticLog) {
+async function open(directory: string, log: EmbeddedLog) {
   const store = await openLevelStore(directory);
   const onFault = (error: unknown) => {
     throw error;
   };
-  const projections = [objectsByKey];
   const runner = await createProjectionRunner({ log, store, projections, clock: systemClock, onFault });
   const close = async () => {
     await runner.close();
     await store.close();
   };
-  return { runner, objectsByKey: createObjectsByKey(runner.table(objectsByKey.name)), close };
+  return { runner, table: runner.table(objectsByKey.name), close };
 }
 
-async function replay(directory: string, log: SyntheticLog, names: string): Promise<void> {
-  const [events = 0] = await log.tail();
-  await measure('read-model-replay', { names }, async () => {
+/** From the beginning of the log until all of it is durable in the store, and what a start then takes. */
+async function rebuild(directory: string, log: EmbeddedLog, name: (number: number) => string, names: string) {
+  const tail = await log.tail();
+  const events = log.count;
+  await measure('read-model-rebuild', { names, events }, async () => {
     const { runner, close } = await open(directory, log);
-    await runner.whenCaughtUp([events]);
+    await runner.whenCaughtUp(tail);
+    await runner.flush();
+    if (runner.checkpoint()[0] !== events) throw new Error(`${runner.checkpoint()} of ${events} are durable`);
     await close();
     return events;
   });
   const startMs = systemClock.monotonicMs();
-  const { runner, close } = await open(directory, log);
-  await runner.whenCaughtUp([events]);
+  const { runner, table, close } = await open(directory, log);
+  await runner.whenCaughtUp(tail);
   const ms = Math.round(systemClock.monotonicMs() - startMs);
   console.log(JSON.stringify({ bench: 'read-model-reopen', events, ms }));
+  await verify(table, events, name);
   await close();
+}
+
+/** Every row is there, and each hundredth says what its event said. */
+async function verify(table: RowReader, events: number, name: (number: number) => string): Promise<void> {
+  const cursor = table.scan({ gte: '' });
+  let rows = 0;
+  for (let page = await cursor.next(1_000); page.length > 0; page = await cursor.next(1_000)) {
+    rows += page.length;
+  }
+  await cursor.close();
+  if (rows !== events) throw new Error(`${rows} rows of ${events} events`);
+  for (let number = 0; number < events; number += 100) {
+    const value = table.get(objectRowKey('photos', name(number)));
+    if (value === undefined || Buffer.compare(payloadOfRow(value), payloadOf(number)) !== 0) {
+      throw new Error(`row ${number} is not that of its event`);
+    }
+  }
 }
 
 /** Photos under few folders: what is listed folded. */
@@ -128,9 +124,10 @@ const scatteredKey = (number: number) => (Math.imul(number, 0x9e3779b1) >>> 0).t
 
 const WHOLE_BUCKET = { bucket: 'photos', prefix: '', delimiter: '', after: '', limit: 1_000 };
 
-async function lookUps(directory: string, log: SyntheticLog): Promise<void> {
-  const { objectsByKey: query, close } = await open(directory, log);
-  const [rows = 0] = await log.tail();
+async function lookUps(directory: string, log: EmbeddedLog): Promise<void> {
+  const { table, close } = await open(directory, log);
+  const query = createObjectsByKey(table);
+  const rows = log.count;
   const spread = (number: number) => folderKey((number * 7_919) % rows);
   const asked = (ask: (key: string) => unknown) => () => {
     for (let number = 0; number < 50_000; number++) ask(spread(number));
@@ -156,43 +153,25 @@ async function lookUps(directory: string, log: SyntheticLog): Promise<void> {
   await close();
 }
 
-/** Pages of a bucket of 10,000 keys, asked for by some clients at once. */
-async function pages(directory: string, putsPerSecond: number): Promise<void> {
-  const log = new SyntheticLog(10_000, (number) => objectStream('photos', folderKey(number % 10_000)));
-  const { runner, objectsByKey: query, close } = await open(directory, log);
-  await runner.whenCaughtUp([10_000]);
-  await runner.flush();
-  const startMs = systemClock.monotonicMs();
-  const passedMs = () => systemClock.monotonicMs() - startMs;
-  let puts = 0;
-  const client = async () => {
-    let [listed, after] = [0, ''];
-    while (passedMs() < 2_000) {
-      const page = await query.list({ ...WHOLE_BUCKET, after });
-      after = page.truncated ? page.last : '';
-      listed++;
-      const due = Math.floor((passedMs() / 1_000) * putsPerSecond) - puts;
-      if (due > 0) log.grow(due);
-      puts += Math.max(0, due);
-    }
-    return listed;
-  };
-  await measure('read-model-list', { keys: 10_000, page: 1_000, clients: 4, putsPerSecond }, async () => {
-    const listed = await Promise.all([client(), client(), client(), client()]);
-    return listed.reduce((all, one) => all + one, 0);
-  });
-  await close();
+async function withLog(
+  events: number,
+  name: (number: number) => string,
+  run: (log: EmbeddedLog, directory: string) => Promise<void>,
+): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'strata-'));
+  try {
+    const log = await logOf(join(root, 'log'), events, name);
+    await run(log, join(root, 'read-models'));
+    await log.close();
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
 }
 
-const root = mkdtempSync(join(tmpdir(), 'strata-'));
-try {
-  const folders = new SyntheticLog(1_000_000, (number) => objectStream('photos', folderKey(number)));
-  await replay(join(root, 'folders'), folders, 'by folder');
-  await lookUps(join(root, 'folders'), folders);
-  const scattered = new SyntheticLog(300_000, (number) => objectStream('photos', scatteredKey(number)));
-  await replay(join(root, 'scattered'), scattered, 'scattered');
-  await pages(join(root, 'pages'), 0);
-  await pages(join(root, 'pages-written'), 5_000);
-} finally {
-  rmSync(root, { recursive: true, force: true });
-}
+await withLog(1_000_000, folderKey, async (log, directory) => {
+  await rebuild(directory, log, folderKey, 'by folder');
+  const residentMb = Math.round(process.resourceUsage().maxRSS / 1_024);
+  console.log(JSON.stringify({ bench: 'read-model-rebuild-memory', residentMb }));
+  await lookUps(directory, log);
+});
+await withLog(300_000, scatteredKey, (log, directory) => rebuild(directory, log, scatteredKey, 'scattered'));
