@@ -4,6 +4,7 @@
 import { limits } from '#core/kernel/limits.ts';
 import type { Auditor } from '#storage-nodes/audit/auditor.ts';
 import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
+import type { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
 import type { Replicator } from '#storage-nodes/replication/replicator.ts';
 import type { DeviceStatus } from './control-messages.ts';
 import type { DaemonSpec } from './node-daemons.ts';
@@ -15,9 +16,10 @@ export interface DevicesDaemonsParts {
   readonly stores: ReadonlyMap<number, ChunkStore>;
   readonly auditor: Auditor;
   readonly replicator: Replicator;
+  readonly detector?: FailureDetector;
 }
 
-export function devicesDaemons({ stores, auditor, replicator }: DevicesDaemonsParts): DaemonSpec[] {
+export function devicesDaemons({ stores, auditor, replicator, detector }: DevicesDaemonsParts): DaemonSpec[] {
   return [
     { name: 'auditor', intervalMs: limits.auditIntervalMs, runOnce: (signal) => auditor.runOnce(signal) },
     {
@@ -28,8 +30,18 @@ export function devicesDaemons({ stores, auditor, replicator }: DevicesDaemonsPa
           report({ done: partitions, total: partitionsTotal }),
         ),
     },
+    ...(detector ? [heartbeats(detector)] : []),
     { name: 'compactor', intervalMs: limits.compactIntervalMs, runOnce: () => compactOnce(stores) },
   ];
+}
+
+/** The failure detector as a daemon. */
+function heartbeats(detector: FailureDetector): DaemonSpec {
+  return {
+    name: 'failure-detector',
+    intervalMs: limits.heartbeatMs,
+    runOnce: () => detector.runOnce(),
+  };
 }
 
 /** Gives back the space of deleted chunks on every device; resolves to how many segments were rewritten. */

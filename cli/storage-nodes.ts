@@ -10,6 +10,7 @@ import { type ClusterRing, placeFirstDevices } from '#core/runtime/cluster-ring.
 import { createAuditor } from '#storage-nodes/audit/auditor.ts';
 import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
+import { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
 import { createReplicator } from '#storage-nodes/replication/replicator.ts';
 import type { CloudNodes, ObservedNode } from './cloud-nodes.ts';
@@ -44,7 +45,10 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
   const ring = () => cluster.ring();
   const node = (deviceId: number) => devices.stores.get(deviceId);
   const chunks = createChunkClient({ ring, node, clock });
-  const replicator = createReplicator({ ring, node, clock });
+  const { health } = chunks;
+  const detector = new FailureDetector({ ring, node, clock, health, onBeat: () => chunks.beat() });
+  const isOurs = (deviceId: number) => devices.stores.has(deviceId);
+  const replicator = createReplicator({ ring, node, clock, health, isOurs });
   const auditor = createAuditor({ ring, store: node, repair: (id) => replicator.repair(id) });
   return {
     stores: devices.stores,
@@ -52,7 +56,7 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
     areHere: true,
     devices: () => devices.stores.values(),
     status: async () => statusOf(cluster, devices.stores, clock.nowMs()),
-    daemons: devicesDaemons({ stores: devices.stores, auditor, replicator }),
+    daemons: devicesDaemons({ stores: devices.stores, auditor, replicator, detector }),
     runOnce: async () => {},
     async close() {
       forget();

@@ -44,6 +44,23 @@ export const limits = {
   orderedProduceRecords: 1_000,
   /** Offsets of a partition; written down when a log begins. */
   orderedWindow: 1_048_576,
+  kafkaPartitions: 4,
+  kafkaConnectMs: 3_000,
+  kafkaRequestMs: 5_000,
+  /** What brokers give their replicas to acknowledge; below the time of a request. */
+  kafkaAckMs: 4_000,
+  /** Connecting included. */
+  kafkaProduceMs: 8_000,
+  kafkaOpenMs: 15_000,
+  kafkaBarrierMs: 10_000,
+  /** A fetch that finds nothing comes back after so long; after the other, it has stalled. */
+  kafkaFetchWaitMs: 500,
+  kafkaFetchMs: 5_000,
+  kafkaFetchBytes: 1 * MIB,
+  kafkaLeaderCheckMs: 3_000,
+  /** A broker that did not answer a barrier is not asked for so long. */
+  kafkaAsideMs: 5_000,
+  kafkaOutOfRangeTimes: 50,
 
   // The ring. Device ids are never reused, so their number counts the removed ones too.
   ringPartitionPower: 18,
@@ -59,6 +76,14 @@ export const limits = {
   deviceAsideMs: 10_000,
   deviceSlowMs: 20,
   deviceSlowProbeMs: 1_000,
+  heartbeatMs: 1_000,
+  /** Without a sign of life for so long a device is suspect, down, and gone: its data is kept elsewhere. */
+  deviceSilentMs: 3_000,
+  deviceDownMs: 10_000,
+  deviceGoneMs: 10 * 60 * 1_000,
+  /** A replica that takes longer goes to a handoff; where there is none the put waits on. */
+  deviceHungMs: 5_000,
+  putGivenUpMs: 30_000,
   replicatorCopiesInFlight: 4,
   replicatorStepChunks: 256,
   /** Partitions whose digests are compared at a time. */
@@ -188,6 +213,10 @@ export const limits = {
   controlCallMs: 5_000,
   controlMessageBytes: 8 * MIB,
   controlRetryMs: 500,
+  /** What several figures of one page may share. */
+  nodeStatusAgeMs: 500,
+  /** Longer than an append may wait for its log, so that both fail for the same reason. */
+  barrierMs: 20_000,
   /** What is still well for `strata doctor`. */
   doctorLagEvents: 1_000,
   doctorImbalancePercent: 10,

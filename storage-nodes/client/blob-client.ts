@@ -8,8 +8,10 @@ export interface QuorumPut {
    * Resolves when the chunk is durable on a quorum; rejects with Fault `quorum-not-reached` or `no-space`.
    */
   readonly durable: Promise<void>;
-  /** Resolves (never rejects) when the slowest replica has let go of the buffer. */
+  /** Resolves (never rejects) when the slowest replica has let go of the buffer, or was given up. */
   readonly released: Promise<void>;
+  /** Once released: a device that was given up may still read the buffer, which must not be used again. */
+  readonly kept: boolean;
 }
 
 export interface ChunkClient {

@@ -1,6 +1,7 @@
-// Owns what is known of each device's recent behaviour: who is put aside for a while after failures in a
-// row, and who answers much slower than its sisters. Budget per operation: no allocation once the device is
-// known, no await.
+// Owns what is known of each device's recent behaviour, from the calls made to it and from its heartbeats:
+// who is put aside for a while after failures in a row or a call that hung, who is silent, and who answers
+// much slower than its sisters. One verdict for all who choose devices. Budget per operation: no allocation
+// once the device is known, no await.
 
 import { Bug } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
@@ -16,17 +17,36 @@ export interface DeviceOutcome {
   readonly device: number;
   readonly node: string;
   readonly zone: string;
-  readonly outcome: FaultCode | 'stored' | 'unreachable' | 'error';
+  readonly outcome: FaultCode | 'stored' | 'unreachable' | 'hung' | 'error';
   readonly message?: string;
+}
+
+/**
+ * `slow`: much slower than its sisters, so it is read last. `suspect`: silent, failing or hanging, so it is
+ * asked only where there is nobody else. `down`: silent for longer.
+ */
+export type DeviceState = 'up' | 'slow' | 'suspect' | 'down';
+
+export interface DeviceCondition {
+  readonly state: DeviceState;
+  /** Wall clock. */
+  readonly sinceMs: number;
+  /** In words; empty when it is up. */
+  readonly why: string;
 }
 
 interface Health {
   failuresInARow: number;
   /** 0: in use. */
   asideUntilMs: number;
+  /** A call did not end: its failures are told apart by that. */
+  hangs: boolean;
+  /** When it was last heard of, once it no longer answers; 0: it does. */
+  silentSinceMs: number;
   /** Of reads, a moving average; 0 before the first. */
   latencyMs: number;
   latencyAtMs: number;
+  condition: DeviceCondition;
 }
 
 export class DeviceHealth {
@@ -37,10 +57,22 @@ export class DeviceHealth {
     this.#clock = clock;
   }
 
-  /** Whether the device has failed too often to be asked before its time is over. */
+  /** Whether the device should not be asked now while there are others. */
   isAside(device: Device): boolean {
     const health = this.#byId[device.id];
-    return health !== undefined && health.asideUntilMs > 0 && health.asideUntilMs > this.#clock.monotonicMs();
+    if (health === undefined) return false;
+    if (health.silentSinceMs > 0) return true;
+    return health.asideUntilMs > 0 && health.asideUntilMs > this.#clock.monotonicMs();
+  }
+
+  /** Whether the device is silent for so long that its data is kept elsewhere. */
+  isGone(device: Device): boolean {
+    const silentSinceMs = this.#byId[device.id]?.silentSinceMs ?? 0;
+    return silentSinceMs > 0 && this.#clock.monotonicMs() - silentSinceMs >= limits.deviceGoneMs;
+  }
+
+  condition(device: Device): DeviceCondition {
+    return this.#of(device).condition;
   }
 
   answered(device: Device): void {
@@ -48,6 +80,7 @@ export class DeviceHealth {
     if (!health || health.failuresInARow === 0) return;
     health.failuresInARow = 0;
     health.asideUntilMs = 0;
+    health.hangs = false;
   }
 
   answeredRead(device: Device, startedMs: number): void {
@@ -69,6 +102,56 @@ export class DeviceHealth {
     health.failuresInARow++;
     if (health.failuresInARow < limits.deviceFailuresInARow) return;
     health.asideUntilMs = this.#clock.monotonicMs() + limits.deviceAsideMs;
+  }
+
+  /** A call did not end in time: one is enough, for each more would cost somebody as long a wait. */
+  hung(device: Device): void {
+    const health = this.#of(device);
+    health.hangs = true;
+    health.failuresInARow = Math.max(health.failuresInARow + 1, limits.deviceFailuresInARow);
+    health.asideUntilMs = this.#clock.monotonicMs() + limits.deviceAsideMs;
+  }
+
+  /** It gave a sign of life. Whoever was silent and is back begins anew. */
+  heard(device: Device): void {
+    const health = this.#of(device);
+    if (health.silentSinceMs === 0) return;
+    health.silentSinceMs = 0;
+    health.failuresInARow = 0;
+    health.asideUntilMs = 0;
+    health.hangs = false;
+  }
+
+  /** @param sinceMs monotonic: when it was last heard of. */
+  silent(device: Device, sinceMs: number): void {
+    this.#of(device).silentSinceMs = Math.max(sinceMs, 1);
+  }
+
+  /** Brings the conditions up to date. */
+  judge(devices: readonly Device[]): void {
+    let fastestMs = Number.POSITIVE_INFINITY;
+    for (const device of devices)
+      if (!this.isAside(device)) fastestMs = Math.min(fastestMs, this.#latencyMs(device));
+    for (const device of devices) {
+      const health = this.#of(device);
+      const { state, why } = this.#verdict(device, health, fastestMs);
+      const before = health.condition;
+      if (before.state === state && before.why === why) continue;
+      const sinceMs = before.state === state ? before.sinceMs : this.#clock.nowMs();
+      health.condition = { state, why, sinceMs };
+    }
+  }
+
+  #verdict(device: Device, health: Health, fastestMs: number): Omit<DeviceCondition, 'sinceMs'> {
+    if (health.silentSinceMs > 0) {
+      const silentMs = this.#clock.monotonicMs() - health.silentSinceMs;
+      const state = silentMs >= limits.deviceDownMs ? 'down' : 'suspect';
+      return { state, why: 'it does not answer, or cannot write' };
+    }
+    if (this.isAside(device))
+      return { state: 'suspect', why: health.hangs ? 'its calls hang' : 'its calls fail' };
+    const slow = health.latencyMs >= limits.deviceSlowMs && health.latencyMs >= fastestMs * SLOW_FACTOR;
+    return slow ? { state: 'slow', why: 'its reads are much slower than those of others' } : UP;
   }
 
   /** The first from `start` round that is not aside; or the fastest, where that one is much slower. */
@@ -108,11 +191,21 @@ export class DeviceHealth {
   #of(device: Device): Health {
     const known = this.#byId[device.id];
     if (known) return known;
-    const health = { failuresInARow: 0, asideUntilMs: 0, latencyMs: 0, latencyAtMs: 0 };
+    const health: Health = {
+      failuresInARow: 0,
+      asideUntilMs: 0,
+      hangs: false,
+      silentSinceMs: 0,
+      latencyMs: 0,
+      latencyAtMs: 0,
+      condition: { ...UP, sinceMs: this.#clock.nowMs() },
+    };
     this.#byId[device.id] = health;
     return health;
   }
 }
+
+const UP = { state: 'up', why: '' } as const;
 
 /**
  * One slow read says little; a device seen fast again, by its one probe a second, soon gets its share back.

@@ -12,12 +12,15 @@ import { DeviceHealth, type DeviceOutcome, failureOf, outcomeOf, throwBug } from
 import type { NodeChunks, NodeOf } from './device-port.ts';
 import { type PutCounters, RunningPut } from './quorum-put.ts';
 import { ReadRepair, type RepairCounters } from './read-repair.ts';
+import { RunningPuts } from './running-puts.ts';
 
 export interface ChunkClientOptions {
   /** The ring in force; asked at each call. */
   readonly ring: () => Ring;
   readonly node: NodeOf;
   readonly clock: Clock;
+  /** Shared with whoever else chooses devices. */
+  readonly health?: DeviceHealth;
 }
 
 export interface ChunkClientCounters extends PutCounters, RepairCounters {
@@ -32,6 +35,9 @@ export interface ChunkClientCounters extends PutCounters, RepairCounters {
 export interface QuorumClient extends ChunkClient {
   /** Only ever grow. */
   readonly counters: Readonly<ChunkClientCounters>;
+  readonly health: DeviceHealth;
+  /** To be called every limits.heartbeatMs: puts turn away from devices that hang. */
+  beat(): void;
   /** Resolves when no repair waits or runs. */
   idle(): Promise<void>;
   /** Drops the repairs that wait; resolves when none runs. */
@@ -61,22 +67,39 @@ class RingChunkClient implements QuorumClient {
   /** What a put and a read share. */
   readonly node: NodeOf;
   readonly health: DeviceHealth;
+  readonly running = new RunningPuts();
+  /** The ring in force at the last call, and the one before: where a chunk may still lie. */
+  #latest: Ring | undefined;
+  #previous: Ring | undefined;
 
-  constructor({ ring, node, clock }: ChunkClientOptions) {
+  constructor({ ring, node, clock, health }: ChunkClientOptions) {
     this.#ring = ring;
     this.#clock = clock;
     this.node = node;
-    this.health = new DeviceHealth(clock);
+    this.health = health ?? new DeviceHealth(clock);
     this.#repairs = new ReadRepair(node, this.counters);
   }
 
   put(chunk: Chunk): QuorumPut {
-    return new RunningPut(this, this.#ring(), chunk);
+    return new RunningPut(this, this.#inForce(), chunk);
+  }
+
+  beat(): void {
+    this.running.beat();
+  }
+
+  #inForce(): Ring {
+    const ring = this.#ring();
+    if (ring !== this.#latest) {
+      this.#previous = this.#latest;
+      this.#latest = ring;
+    }
+    return ring;
   }
 
   async read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
     this.counters.reads++;
-    const ring = this.#ring();
+    const ring = this.#inForce();
     const partition = partitionOf(id, ring.partitionPower);
     const primaries = ring.primaries(partition);
     const first = this.health.prefer(primaries, partition);
@@ -136,26 +159,30 @@ class RingChunkClient implements QuorumClient {
     if (isFault(error, 'chunk-missing') || isFault(error, 'chunk-corrupt')) search.lacking.push(device.id);
   }
 
-  /** Primaries, then handoffs, then those of both that are aside. */
+  /**
+   * Primaries, then those before the last change of the ring, then handoffs, then those of all that are
+   * aside. Some come twice.
+   */
   *#inOrder(ring: Ring, partition: number): Generator<Device, void, undefined> {
     const aside: Device[] = [];
-    const primaries = ring.primaries(partition);
-    for (let i = 0; i < primaries.length; i++) {
-      const device = primaries[(partition + i) % primaries.length] as Device;
-      if (this.health.isAside(device)) aside.push(device);
-      else yield device;
-    }
-    for (const device of ring.handoffs(partition)) {
+    for (const device of this.#candidates(ring, partition)) {
       if (this.health.isAside(device)) aside.push(device);
       else yield device;
     }
     yield* aside;
   }
 
+  *#candidates(ring: Ring, partition: number): Generator<Device, void, undefined> {
+    const primaries = ring.primaries(partition);
+    for (let i = 0; i < primaries.length; i++) yield primaries[(partition + i) % primaries.length] as Device;
+    if (this.#previous?.partitionPower === ring.partitionPower) yield* this.#previous.primaries(partition);
+    yield* ring.handoffs(partition);
+  }
+
   async delete(id: ChunkId): Promise<void> {
     this.counters.deletes++;
     this.#repairs.forget(id);
-    const ring = this.#ring();
+    const ring = this.#inForce();
     const partition = partitionOf(id, ring.partitionPower);
     const deletions: Promise<void>[] = [];
     for (const device of ring.primaries(partition)) deletions.push(this.#deleteFrom(device, id, false));

@@ -20,7 +20,7 @@ const SLICE_BYTES = 64 * 1024;
 const done = Promise.resolve();
 const chunkData = systemRandom.fill(Buffer.alloc(limits.chunkBytes));
 const freeClient: ChunkClient = {
-  put: () => ({ durable: done, released: done }),
+  put: () => ({ durable: done, released: done, kept: false }),
   read: async (_, offset, length, target) => {
     const bytes = chunkData.subarray(offset, offset + length);
     if (target === undefined) return bytes;

@@ -102,6 +102,19 @@ test('a body of any size, cut anyhow, of known length or not, is stored whole an
   );
 });
 
+test('a buffer that a given-up device may read is not used again, its permit is', async (t) => {
+  const client = new MemoryChunkClient((put) => ({ kept: put < 5 }));
+  const stream = createStream(client);
+  const bytes = content.subarray(0, 5 * chunkBytes);
+  await stream.write({ source: sourceOf(bytes), owner: 'objects/b/k', digests: [] });
+  await turn();
+  t.like(stream.status(), { usedBytes: 0, buffersOut: 0, idleBuffers: 0 });
+  await stream.write({ source: sourceOf(bytes), owner: 'objects/b/k', digests: [] });
+  t.deepEqual(client.complaints, []);
+  await turn();
+  t.true(stream.status().idleBuffers > 0);
+});
+
 test('a failure at any point is reported, nothing is left behind, nothing leaks', async (t) => {
   const failures = fc.constantFrom('source', 'put', 'late put', 'release', 'short', 'long', 'throw');
   await fc.assert(

@@ -205,25 +205,30 @@ export class BlobWriter implements ByteSink {
     const id = chunkIdOf(this.#blob, this.#handedOn++);
     this.#notLetGo++;
     let holders = 1;
-    const letGo = () => {
+    let isReusable = true;
+    const letGo = (put?: QuorumPut) => {
+      if (put?.kept) isReusable = false;
       if (--holders > 0) return;
       this.#notLetGo--;
-      lease.release();
+      lease.release(isReusable);
       this.#advance();
     };
     const digested = this.#digest(data);
     if (digested !== undefined) {
       holders++;
-      digested.then(letGo, (error) => {
-        this.#fail(error);
-        letGo();
-      });
+      digested.then(
+        () => letGo(),
+        (error) => {
+          this.#fail(error);
+          letGo();
+        },
+      );
     }
     if (this.#failure !== undefined) letGo();
     else this.#put({ id, data, checksums: blockChecksums(data), owner: this.#request.owner }, letGo);
   }
 
-  #put(chunk: Parameters<ChunkClient['put']>[0], letGo: () => void): void {
+  #put(chunk: Parameters<ChunkClient['put']>[0], letGo: (put?: QuorumPut) => void): void {
     let put: QuorumPut;
     try {
       put = this.#parts.chunks.put(chunk);
@@ -241,7 +246,8 @@ export class BlobWriter implements ByteSink {
       this.#fail(error);
       settled();
     });
-    put.released.then(letGo, letGo);
+    const released = () => letGo(put);
+    put.released.then(released, released);
   }
 
   #digest(data: Uint8Array): Promise<void> | undefined {

@@ -59,6 +59,16 @@ test('buffers that were not needed for a while are dropped, those in use are kep
   t.is(dropped.length, 6, 'the watch begins anew');
 });
 
+test('a buffer that somebody may still read never comes back', (t) => {
+  const { pool, dropped } = createPool();
+  const lost = pool.take();
+  pool.lose(lost);
+  t.is(pool.buffersOut, 0);
+  t.deepEqual(dropped, [lost.buffer as unknown as SharedArrayBuffer]);
+  t.not(pool.take(), lost);
+  pool.close();
+});
+
 test('a closed pool keeps nothing, not even what comes back late', async (t) => {
   const { pool, dropped } = createPool();
   const late = pool.take();

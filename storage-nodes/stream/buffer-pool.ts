@@ -55,6 +55,13 @@ export class BufferPool {
     if (!this.#watching) void this.#watch();
   }
 
+  /** Instead of `give`, for a buffer that must not be used again. */
+  lose(buffer: Buffer): void {
+    this.#out--;
+    assert(this.#out >= 0, 'a buffer was given back twice');
+    this.#dropped(buffer.buffer as unknown as SharedArrayBuffer);
+  }
+
   /** Drops what is idle; buffers that are out may still be given back. */
   close(): void {
     this.#closing.abort();

@@ -42,8 +42,9 @@ export class StreamMemory {
     this.budget.cancel(waiter);
   }
 
-  giveBack(lease: Lease): void {
-    if (lease.pooled) this.pool.give(lease.bytes);
+  giveBack(lease: Lease, isReusable: boolean): void {
+    if (lease.pooled && isReusable) this.pool.give(lease.bytes);
+    else if (lease.pooled) this.pool.lose(lease.bytes);
     this.budget.give(lease.permitBytes);
     this.#activity.leave();
   }
@@ -76,9 +77,10 @@ export class Lease {
     return this.bytes.length;
   }
 
-  release(): void {
+  /** @param isReusable false: somebody may still read the buffer, so it is left to the garbage collector. */
+  release(isReusable = true): void {
     assert(!this.#released, 'a lease goes back once');
     this.#released = true;
-    this.#memory.giveBack(this);
+    this.#memory.giveBack(this, isReusable);
   }
 }

@@ -2,6 +2,7 @@
 // that can be made to fail for each of its places.
 
 import { ManualClock } from '#core/kernel/clock.ts';
+import { limits } from '#core/kernel/limits.ts';
 import { seededRandom } from '#core/kernel/random.ts';
 import { partitionOf } from '#core/ring/partition.ts';
 import type { PlacedRing } from '#core/ring/placed-ring.ts';
@@ -9,6 +10,7 @@ import type { Device } from '#core/ring/ring.ts';
 import { rebalance } from '#core/ring/ring-builder.ts';
 import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
 import { type Chunk, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
+import { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
 import { createReplicator } from '#storage-nodes/replication/replicator.ts';
 import { FailingDevice } from './failing-device.ts';
@@ -29,12 +31,24 @@ export function chunkCluster(deviceCount: number, zoneOf = (id: number) => `zone
   const devices = placed.map(() => new FailingDevice(clock));
   const parts = { ring: () => ring, node: (id: number) => devices[id], clock };
   const client = createChunkClient(parts);
+  const { health } = client;
+  const detector = new FailureDetector({ ...parts, health, onBeat: () => client.beat() });
   const deviceOf = (device: Device | undefined) => devices[device?.id ?? -1] as FailingDevice;
   return {
     clock,
     parts,
     client,
     devices,
+    health,
+    detector,
+    /** Lets so many heartbeats pass. */
+    async beat(count: number): Promise<void> {
+      for (let beat = 0; beat < count; beat++) {
+        clock.advance(limits.heartbeatMs);
+        await detector.runOnce();
+        await new Promise(setImmediate);
+      }
+    },
     replicator: createReplicator(parts),
     ring: () => ring,
     setRing(next: PlacedRing) {

@@ -14,7 +14,8 @@ import type {
 import { MemoryChunkStore } from '#storage-nodes/chunks/memory-chunk-store.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
 
-export type DeviceMode = 'well' | 'dead' | 'full' | 'slow';
+/** `stuck`: it gives signs of life, and puts hang. */
+export type DeviceMode = 'well' | 'dead' | 'full' | 'slow' | 'stuck';
 
 export class FailingDevice implements NodeChunks {
   mode: DeviceMode = 'well';
@@ -37,7 +38,7 @@ export class FailingDevice implements NodeChunks {
     this.#rotten.add(hex(id));
   }
 
-  /** Lets every call that a slow device holds back go on. */
+  /** Lets every call that a slow or stuck device holds back go on. */
   release(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -46,6 +47,7 @@ export class FailingDevice implements NodeChunks {
 
   async put(chunk: Chunk): Promise<void> {
     await this.#enter();
+    if (this.mode === 'stuck') await this.#hold();
     if (this.mode === 'full') throw new Fault('no-space', 'the device is full');
     // Over a chunk whose damage nobody has seen, a put is a no-op.
     if (!(await this.#chunks.stat(chunk.id))) this.#rotten.delete(hex(chunk.id));
@@ -106,7 +108,11 @@ export class FailingDevice implements NodeChunks {
   async #enter(): Promise<void> {
     this.calls++;
     if (this.mode === 'dead') throw new Fault('closed', 'the device is dead');
-    if (this.mode === 'slow') await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.mode === 'slow') await this.#hold();
+  }
+
+  #hold(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
 

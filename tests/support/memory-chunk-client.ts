@@ -13,6 +13,8 @@ export interface PutScript {
   readonly durable?: Promise<void>;
   /** Awaited before the buffer is let go. */
   readonly released?: Promise<void>;
+  /** As QuorumPut.kept. */
+  readonly kept?: boolean;
 }
 
 export class MemoryChunkClient implements ChunkClient {
@@ -42,13 +44,17 @@ export class MemoryChunkClient implements ChunkClient {
     this.mostHeld = Math.max(this.mostHeld, this.held);
     this.#check(chunk, 'when it was put');
     const durable = this.#store(chunk, script.durable);
-    return { durable, released: this.#release(chunk, durable, script.released) };
+    const released = this.#release(chunk, durable, script.released);
+    return { durable, released, kept: script.kept ?? false };
   }
 
   async read(id: ChunkId, offset: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
     await this.#readFault(this.reads++);
     const chunk = this.chunks.get(keyOf(id));
-    if (chunk === undefined) throw new Fault('chunk-unreadable', `no chunk ${keyOf(id)}`);
+    if (chunk === undefined) {
+      const details = [{ device: 0, node: 'memory', zone: 'memory', outcome: 'chunk-missing' }];
+      throw new Fault('chunk-unreadable', `no chunk ${keyOf(id)}`, { details });
+    }
     const bytes = chunk.data.subarray(offset, offset + length);
     if (target === undefined) return bytes;
     if (target.length < limits.chunkBytes + limits.blockBytes)
