@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { objects } from '#core/objects/objects.events.ts';
 import { compareKeys } from '../store/key-order.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
-import type { RowRange } from '../store/projection.ts';
+import type { RowRange, RowWatcher } from '../store/projection.ts';
 import { anyKey } from '../store/read-store.suite.ts';
 import type { ReadStore } from '../store/read-store.ts';
 import { rowValue } from '../store/row-value.ts';
@@ -47,7 +47,7 @@ function openTable() {
   const read = { rows: 0, scans: 0 };
   const rows = {
     ...{ changes: 0, get: (key: string) => table.get(key) },
-    watch: (changed: Parameters<Table['watch']>[0]) => table.watch(changed),
+    watch: (watcher: RowWatcher) => table.watch(watcher),
     scan: (range: RowRange) => {
       read.scans++;
       const cursor = table.scan(range);
@@ -64,8 +64,15 @@ function openTable() {
     await store.write([table.freeze([++flushed])]);
     table.overlay.written();
   };
+  /** As a rebuild does. */
+  const writePast = async (bucket: string, key: string, size: number) => {
+    const changes = new Map([[objectRowKey(bucket, key), rowOf(size)]]);
+    const checkpoint = { version: 1, cursor: [++flushed] };
+    await store.write([{ table: objectsByKey.name, checkpoint, rows: changes }]);
+    table.changedUnseen();
+  };
   return {
-    ...{ rows, read, flush },
+    ...{ rows, read, flush, writePast },
     put: (bucket: string, key: string, size: number) => table.put(objectRowKey(bucket, key), rowOf(size)),
     remove: (bucket: string, key: string) => {
       table.delete(objectRowKey(bucket, key));
@@ -232,6 +239,19 @@ test('a bucket that was listed once is listed without a read, however it changes
   const expected = [...model].map(([key, size]) => `${key} ${size}`).sort();
   for (const limit of [1_000, 77]) t.deepEqual(await listAll(listed, 'photos', limit), expected);
   t.is(table.read.scans, scans);
+});
+
+test('rows that reach the store past the table are listed, though it was read before', async (t) => {
+  const table = openTable();
+  const listed = createObjectsByKey(table.rows);
+  table.put('photos', 'a', 1);
+  t.deepEqual(await listAll(listed, 'photos'), ['a 1']);
+  await table.flush();
+  await table.writePast('photos', 'b', 2);
+  const meanwhile = listAll(listed, 'photos');
+  await table.writePast('photos', 'c', 3);
+  await meanwhile;
+  t.deepEqual(await listAll(listed, 'photos'), ['a 1', 'b 2', 'c 3']);
 });
 
 test('a long listing drives out what is young, not what is in use', async (t) => {

@@ -36,7 +36,10 @@ export class ListedObjects {
   constructor(rows: RowReader, budgetBytes: number) {
     this.#rows = rows;
     this.#budget = new RunBudget(budgetBytes);
-    rows.watch((rowKey, value) => this.#changed(rowKey, value));
+    rows.watch({
+      changed: (rowKey, value) => this.#changed(rowKey, value),
+      allChanged: () => this.#forget(),
+    });
   }
 
   /**
@@ -95,7 +98,7 @@ export class ListedObjects {
 
   #keep(reading: Reading, { objects, to }: Found): void {
     const { bucket, from, changes } = reading;
-    if (changes.length > limits.listedChangesWhileRead) return;
+    if (!this.#readings.has(reading) || changes.length > limits.listedChangesWhileRead) return;
     let runs = this.#buckets.get(bucket);
     const next = runs?.nextFrom(from);
     // Somebody else read some of it in the meantime.
@@ -135,6 +138,13 @@ export class ListedObjects {
       this.#budget.addHalf(upper, run);
     } else this.#budget.resize(run);
     this.#dropOverdue();
+  }
+
+  #forget(): void {
+    this.#buckets.clear();
+    this.#budget.clear();
+    // What is being read may be of before: it is shown, and not kept.
+    this.#readings.clear();
   }
 
   #dropOverdue(): void {

@@ -2,7 +2,7 @@
 
 import type { Content } from '#core/objects/objects.events.ts';
 import { contentFields, objects, segmentFields } from '#core/objects/objects.events.ts';
-import { PayloadFields } from '../store/payload-fields.ts';
+import { LastText, PayloadFields } from '../store/payload-fields.ts';
 import { asBuffer, HEADER_BYTES, kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
 import { OBJECT_COMPLETED } from './objects-by-key.projection.ts';
 import type { ListedObject, StoredObject } from './objects-by-key.query.ts';
@@ -24,6 +24,13 @@ const STORAGE_CLASS = contentFields.storageClass.number;
 const OWNER = contentFields.owner.number;
 const BLOB = segmentFields.blob.number;
 
+const last = {
+  storageClass: new LastText(),
+  owner: new LastText(),
+  checksumAlgorithm: new LastText(),
+  checksumType: new LastText(),
+};
+
 export function listedObject(key: string, value: Uint8Array): ListedObject {
   const fields = new PayloadFields(value, HEADER_BYTES);
   let sizeBytes = 0;
@@ -36,10 +43,10 @@ export function listedObject(key: string, value: Uint8Array): ListedObject {
     const { number } = fields;
     if (number === SIZE_BYTES) sizeBytes = fields.uint;
     else if (number === ETAG) etag = fields.text();
-    else if (number === STORAGE_CLASS) storageClass = fields.text();
-    else if (number === OWNER) owner = fields.text();
-    else if (number === CHECKSUM_ALGORITHM) checksumAlgorithm = fields.text();
-    else if (number === CHECKSUM_TYPE) checksumType = fields.text();
+    else if (number === STORAGE_CLASS) storageClass = fields.textAs(last.storageClass);
+    else if (number === OWNER) owner = fields.textAs(last.owner);
+    else if (number === CHECKSUM_ALGORITHM) checksumAlgorithm = fields.textAs(last.checksumAlgorithm);
+    else if (number === CHECKSUM_TYPE) checksumType = fields.textAs(last.checksumType);
   }
   const modifiedMs = timeOf(value);
   // Whole literals: a spread would cost as much as all the rest.

@@ -72,6 +72,12 @@ export class RunBudget {
     this.#keepShares();
   }
 
+  /** Nothing is in memory any more. */
+  clear(): void {
+    this.#young.clear();
+    this.#inUse.clear();
+  }
+
   /** What has to go: no longer counted once returned. */
   next(): Run | undefined {
     if (this.bytes <= this.#limitBytes) return undefined;
@@ -117,6 +123,11 @@ class RunQueue {
     assert(standing, 'a run in memory is counted');
     this.bytes += run.bytes - standing.bytes;
     standing.bytes = run.bytes;
+  }
+
+  clear(): void {
+    this.#standings.clear();
+    this.bytes = 0;
   }
 
   /** Takes out the least recently used. */

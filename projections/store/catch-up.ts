@@ -1,7 +1,7 @@
 // Owns the way from a checkpoint far behind to where the log ended at the start: a rebuild above all. Rows go
-// straight into batches of the store, for nobody waits for them. Guarantees: rows and the cursor they are
-// applied up to become durable together, so whatever ends it, a restart goes on from there; an event counts as
-// applied only when it is durable. Memory: one batch that is gathered, one that is written.
+// straight into batches of the store, for nobody waits for them. Guarantees: rows and the cursor up to which
+// they are applied become durable together, so whatever ends it, a restart goes on from there; an event
+// counts as applied only when it is durable. Memory: one batch that is gathered, one that is written.
 
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -40,7 +40,6 @@ export class CatchUp {
     this.#batch = options.store.batch();
     for (const table of options.tables) {
       // What a projection reads back while it applies must stay at hand.
-      table.isCatchingUp = true;
       const rows = table.projection.writesOnly ? new StraightRows(table, () => this.#batch) : table;
       for (const family of table.projection.families) {
         const others = this.#byFamily.get(family);
@@ -68,7 +67,6 @@ export class CatchUp {
     await this.#committed();
     this.#beginCommit();
     await this.#committed();
-    for (const table of this.#options.tables) table.isCatchingUp = false;
   }
 
   /** Resolves when nothing is being written any more, whatever came of it. */
@@ -115,8 +113,7 @@ export class CatchUp {
       () => {
         for (const table of tables) {
           table.overlay.written();
-          // What went past the table is seen from now on.
-          table.changes++;
+          table.changedUnseen();
         }
         onDurable(cursor);
       },

@@ -9,6 +9,24 @@ const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
+/** Remembers a field's text, so that rows that say the same share one and it is decoded once. */
+export class LastText {
+  #bytes = Buffer.alloc(0);
+  #text = '';
+
+  of(bytes: Buffer, start: number, end: number): string {
+    const last = this.#bytes;
+    if (end - start === last.length) {
+      let at = 0;
+      while (at < last.length && bytes[start + at] === last[at]) at++;
+      if (at === last.length) return this.#text;
+    }
+    this.#bytes = Buffer.from(bytes.subarray(start, end));
+    this.#text = bytes.toString('utf8', start, end);
+    return this.#text;
+  }
+}
+
 /** Goes from field to field: `while (fields.next()) switch (fields.number) …`. */
 export class PayloadFields {
   /** The field's number. */
@@ -45,6 +63,11 @@ export class PayloadFields {
   /** The current field as text. */
   text(): string {
     return this.#bytes.toString('utf8', this.start, this.end);
+  }
+
+  /** As `text`, of a field that mostly says the same from row to row. */
+  textAs(last: LastText): string {
+    return last.of(this.#bytes, this.start, this.end);
   }
 
   /** The current field's own fields. */

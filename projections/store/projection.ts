@@ -19,11 +19,17 @@ export interface RowReader {
   get(key: string): Uint8Array | undefined;
   /** A consistent view, opened at the call; close it. */
   scan(range: RowRange): RowCursor;
-  /** Tells of each change from now on, at once, in order; the value is absent where the row is taken away. */
-  watch(changed: RowChanged): void;
+  /** Tells of all changes from now on. */
+  watch(watcher: RowWatcher): void;
 }
 
-export type RowChanged = (key: string, value: Uint8Array | undefined) => void;
+/** Told of changes at once, in order, before anybody who waits for them. */
+export interface RowWatcher {
+  /** @param value absent where the row is taken away. */
+  changed(key: string, value: Uint8Array | undefined): void;
+  /** Any row may be another than before. */
+  allChanged(): void;
+}
 
 export interface RowRange {
   /** First key, inclusive. */

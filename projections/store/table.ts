@@ -1,10 +1,9 @@
 // Owns one projection's table as the runner keeps it: pending rows over stored rows, and where it resumed.
 
-import { assert } from '#core/kernel/assert.ts';
 import type { Cursor, RecordedEvent } from '#core/log/event-log.ts';
 import { MergedCursor } from './merged-cursor.ts';
 import { Overlay } from './overlay.ts';
-import type { Projection, RowChanged, RowCursor, RowRange, RowWriter } from './projection.ts';
+import type { Projection, RowCursor, RowRange, RowWatcher, RowWriter } from './projection.ts';
 import type { ReadStore, TableWrite } from './read-store.ts';
 
 export class Table implements RowWriter {
@@ -12,11 +11,9 @@ export class Table implements RowWriter {
   readonly overlay = new Overlay();
   readonly resumeAt: Cursor;
   changes = 0;
-  /** Rows may reach the store without passing here. */
-  isCatchingUp = false;
   readonly #store: ReadStore;
   readonly #name: string;
-  readonly #watching: RowChanged[] = [];
+  readonly #watchers: RowWatcher[] = [];
 
   constructor(projection: Projection, store: ReadStore, resumeAt: Cursor) {
     this.projection = projection;
@@ -35,9 +32,8 @@ export class Table implements RowWriter {
     return new MergedCursor(pending, this.#store.scan(this.#name, range));
   }
 
-  watch(changed: RowChanged): void {
-    assert(!this.isCatchingUp, `${this.#name} is watched before it has caught up`);
-    this.#watching.push(changed);
+  watch(watcher: RowWatcher): void {
+    this.#watchers.push(watcher);
   }
 
   put(key: string, value: Uint8Array): void {
@@ -63,9 +59,15 @@ export class Table implements RowWriter {
     return { table: name, checkpoint: { version, cursor }, rows: this.overlay.freeze() };
   }
 
+  /** Rows reached the store without passing here. */
+  changedUnseen(): void {
+    this.changes++;
+    for (const watcher of this.#watchers) watcher.allChanged();
+  }
+
   #set(key: string, value: Uint8Array | undefined): void {
     this.changes++;
     this.overlay.set(key, value);
-    for (const changed of this.#watching) changed(key, value);
+    for (const watcher of this.#watchers) watcher.changed(key, value);
   }
 }
