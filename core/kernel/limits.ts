@@ -183,7 +183,7 @@ export const limits = {
   readModelPendingBytes: 32 * MIB,
   /** A runner that is further behind when it starts catches up in batches that nobody reads. */
   readModelBehindEvents: 20_000,
-  readModelBatchBytes: 1 * MIB,
+  readModelBatchBytes: 2 * MIB,
   readModelFlushEveryMs: 5_000,
   readModelRetryMs: 1_000,
   readModelScanBytes: 1 * MIB,
