@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic. What is there is used as it is;
-# what is missing is installed as a Debian package. Fails with the names of the parts that it could not get.
+# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic; and Java with Maven, by which
+# tests/support/kafka-server.ts gets and runs Kafka. What is there is used as it is; what is missing is installed
+# as a Debian package. Fails with the names of the parts that it could not get.
 set -euo pipefail
 
-declare -A package_of=([aws]=awscli [rclone]=rclone [s3cmd]=s3cmd [restic]=restic)
+declare -A package_of=([aws]=awscli [rclone]=rclone [s3cmd]=s3cmd [restic]=restic
+  [java]=default-jre-headless [mvn]=maven)
 
 works() { "$1" "${2:---version}" >/dev/null 2>&1; }
-present() { case $1 in aws | s3cmd) works "$1" ;; *) works "$1" version ;; esac; }
+present() { case $1 in aws | s3cmd | mvn) works "$1" ;; java) works "$1" -version ;; *) works "$1" version ;; esac; }
 
 missing=()
 for program in "${!package_of[@]}"; do

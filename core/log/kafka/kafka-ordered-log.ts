@@ -1,0 +1,178 @@
+// Owns the ordered log on one topic of Kafka: what it must do, by sessions that are thrown away when they
+// fail (kafka-session.ts). A stall is noticed by time, for each request has a limit, and by asking other
+// brokers who leads; either ends the session, and the next one goes on at the same offset. Budget of a
+// consumed record: the library's decoding and one object.
+
+import type { Clock } from '#core/kernel/clock.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { LogNotices } from '../ordered/local-copies.ts';
+import type { OrderedLog, OrderedRecord } from '../ordered/ordered-log.ts';
+import { KafkaBarrier } from './kafka-barrier.ts';
+import { KafkaProducer } from './kafka-producer.ts';
+import { type FetchedMessage, KafkaSession, type KafkaTarget } from './kafka-session.ts';
+import type { KafkaTopic } from './kafka-topic.ts';
+import { Outage } from './outage.ts';
+
+export interface KafkaOrderedLogOptions {
+  readonly target: KafkaTarget;
+  readonly topic: KafkaTopic;
+  readonly clock: Clock;
+  readonly logger: LogNotices;
+}
+
+export class KafkaOrderedLog implements OrderedLog {
+  readonly partitions: number;
+  readonly #options: KafkaOrderedLogOptions;
+  readonly #closing = new AbortController();
+  readonly #producers: readonly KafkaProducer[];
+  readonly #barrier: KafkaBarrier;
+  readonly #outage: Outage;
+
+  constructor(options: KafkaOrderedLogOptions) {
+    const { target, topic, clock, logger } = options;
+    this.#options = options;
+    this.partitions = topic.partitions;
+    this.#producers = Array.from(
+      { length: topic.partitions },
+      (_, partition) => new KafkaProducer(target, clock, partition),
+    );
+    this.#barrier = new KafkaBarrier(target, clock, topic.replicasAcknowledging);
+    this.#outage = new Outage(clock, logger, target.topic);
+  }
+
+  async produce(partition: number, records: readonly Uint8Array[]): Promise<void> {
+    this.#assertOpen();
+    const what = `produce to ${partition}`;
+    try {
+      await this.#producers[partition]?.produce(records);
+      this.#outage.ended(what);
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#outage.began(what, error);
+      throw error;
+    }
+  }
+
+  async *consume(
+    partition: number,
+    from: number,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly OrderedRecord[]> {
+    const ending = AbortSignal.any([signal, this.#closing.signal]);
+    const what = `follow ${partition}`;
+    let next = from;
+    let outOfRange = 0;
+    while (!ending.aborted) {
+      const session = new KafkaSession(this.#options.target, this.#options.clock);
+      const end = () => session.end();
+      ending.addEventListener('abort', end);
+      try {
+        for await (const records of this.#fetchAll(session, partition, next)) {
+          this.#outage.ended(what);
+          outOfRange = 0;
+          if (records.length === 0) continue;
+          next = (records.at(-1) as OrderedRecord).offset + 1;
+          yield records;
+          if (ending.aborted) return;
+        }
+      } catch (error) {
+        if (ending.aborted) return;
+        // A new leader may lag behind what it has for a moment.
+        outOfRange = isOutOfRange(error) ? outOfRange + 1 : 0;
+        if (outOfRange > limits.kafkaOutOfRangeTimes) throw lost(partition, next, error);
+        this.#outage.began(what, error);
+      } finally {
+        ending.removeEventListener('abort', end);
+        session.end();
+      }
+      await this.#options.clock.sleep(limits.orderedRetryMs, ending);
+    }
+  }
+
+  async ends(): Promise<readonly number[]> {
+    this.#assertOpen();
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + limits.kafkaBarrierMs;
+    for (;;) {
+      try {
+        const ends = await this.#barrier.ends();
+        this.#outage.ended('barrier');
+        return ends;
+      } catch (error) {
+        this.#assertOpen();
+        this.#outage.began('barrier', error);
+        if (clock.monotonicMs() < untilMs) {
+          await clock.sleep(limits.orderedRetryMs, this.#closing.signal);
+          continue;
+        }
+        throw new Fault('log-unavailable', 'Kafka does not tell where the log ends', { cause: error });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const producer of this.#producers) producer.end();
+    this.#barrier.end();
+  }
+
+  /** Records as they come; empty batches when none come for a while. @throws whatever ends the session */
+  async *#fetchAll(
+    session: KafkaSession,
+    partition: number,
+    from: number,
+  ): AsyncGenerator<readonly OrderedRecord[]> {
+    const { clock } = this.#options;
+    await session.within(limits.kafkaConnectMs, session.connect());
+    const leader = leaderOf(session, partition);
+    const fetch = (offset: number) => {
+      const fetching = session.within(limits.kafkaFetchMs, session.fetch(leader, partition, offset));
+      // It may fail before anybody waits for it.
+      fetching.catch(() => undefined);
+      return fetching;
+    };
+    let checkedMs = clock.monotonicMs();
+    let next = from;
+    let fetching = fetch(next);
+    for (;;) {
+      const records = recordsFrom(await fetching, next);
+      next = (records.at(-1)?.offset ?? next - 1) + 1;
+      // The next ones come while these are worked on.
+      fetching = fetch(next);
+      yield records;
+      if (clock.monotonicMs() - checkedMs < limits.kafkaLeaderCheckMs) continue;
+      checkedMs = clock.monotonicMs();
+      await session.within(limits.kafkaRequestMs, session.refresh());
+      if (leaderOf(session, partition) !== leader) throw new Error('another broker leads now');
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw new Fault('closed', 'the log is closed');
+  }
+}
+
+function recordsFrom(messages: readonly FetchedMessage[], from: number): readonly OrderedRecord[] {
+  const records: OrderedRecord[] = [];
+  for (const { offset, value } of messages) {
+    // A batch is fetched whole, from its first record on.
+    if (Number(offset) >= from) records.push({ offset: Number(offset), bytes: value ?? Buffer.alloc(0) });
+  }
+  return records;
+}
+
+function leaderOf(session: KafkaSession, partition: number): number {
+  const leader = session.partitions().find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
+  if (leader < 0) throw new Error(`partition ${partition} has no leader`);
+  return leader;
+}
+
+function isOutOfRange(error: unknown): boolean {
+  return error instanceof Error && 'type' in error && error.type === 'OFFSET_OUT_OF_RANGE';
+}
+
+function lost(partition: number, offset: number, cause: unknown): Fault {
+  return new Fault('corruption', `partition ${partition} has no offset ${offset}: Kafka lost records`, {
+    cause,
+  });
+}

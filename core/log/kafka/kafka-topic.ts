@@ -1,0 +1,98 @@
+// Owns the topic of a log: how it is made, and the refusal of one that would lose events. Nothing may be
+// deleted by age or size, nothing compacted, no replica that lags may become leader, and where there are
+// three replicas an acknowledgement is of two at least.
+
+import kafkajs from 'kafkajs';
+import type { Clock } from '#core/kernel/clock.ts';
+import { Fault } from '#core/kernel/errors.ts';
+import { limits, MIB } from '#core/kernel/limits.ts';
+import { KafkaSession, type KafkaTarget } from './kafka-session.ts';
+
+export interface KafkaTopic {
+  readonly partitions: number;
+  /** So many replicas have what was acknowledged. */
+  readonly replicasAcknowledging: number;
+}
+
+export interface KafkaTopicOptions {
+  /** Of a topic that is made; default `limits.kafkaPartitions`. */
+  readonly partitions?: number | undefined;
+  /** Of a topic that is made; default three, or one for each broker where there are fewer. */
+  readonly replicas?: number | undefined;
+}
+
+/** A batch of one largest append. */
+const MESSAGE_BYTES = limits.logBatchBytes + MIB;
+const REPLICAS = 3;
+const REQUIRED = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '-1',
+  'retention.bytes': '-1',
+  'unclean.leader.election.enable': 'false',
+} as const;
+
+/** @throws Fault `corruption` when the topic would lose events; Error when Kafka does not answer */
+export async function openTopic(
+  target: KafkaTarget,
+  clock: Clock,
+  options: KafkaTopicOptions,
+): Promise<KafkaTopic> {
+  const session = new KafkaSession(target, clock);
+  const admin = session.kafka.admin();
+  try {
+    return await session.within(limits.kafkaOpenMs, open(admin, target.topic, options));
+  } finally {
+    session.end();
+    admin.disconnect().catch(() => undefined);
+  }
+}
+
+async function open(
+  admin: ReturnType<kafkajs.Kafka['admin']>,
+  topic: string,
+  options: KafkaTopicOptions,
+): Promise<KafkaTopic> {
+  await admin.connect();
+  if (!(await admin.listTopics()).includes(topic)) await create(admin, topic, options);
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const partitions = topics[0]?.partitions.length ?? 0;
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+  });
+  const entries = resources[0]?.configEntries ?? [];
+  const values = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+  for (const [name, wanted] of Object.entries(REQUIRED)) {
+    const actual = values.get(name);
+    if (actual === wanted) continue;
+    throw new Fault('corruption', `topic ${topic} would lose events: ${name} is ${actual}, not ${wanted}`);
+  }
+  if (Number(values.get('max.message.bytes')) < MESSAGE_BYTES) {
+    throw new Fault(
+      'corruption',
+      `topic ${topic} refuses large events: max.message.bytes < ${MESSAGE_BYTES}`,
+    );
+  }
+  return { partitions, replicasAcknowledging: Number(values.get('min.insync.replicas')) };
+}
+
+async function create(
+  admin: ReturnType<kafkajs.Kafka['admin']>,
+  topic: string,
+  options: KafkaTopicOptions,
+): Promise<void> {
+  const { brokers } = await admin.describeCluster();
+  const replicationFactor = options.replicas ?? Math.min(REPLICAS, brokers.length);
+  const values = {
+    ...REQUIRED,
+    'max.message.bytes': String(MESSAGE_BYTES),
+    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
+  };
+  const configEntries = Object.entries(values).map(([name, value]) => ({ name, value }));
+  const numPartitions = options.partitions ?? limits.kafkaPartitions;
+  // False where another process was first.
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [{ topic, numPartitions, replicationFactor, configEntries }],
+  });
+}
