@@ -61,6 +61,11 @@ export const limits = {
   /** A broker that did not answer a barrier is not asked for so long. */
   kafkaAsideMs: 5_000,
   kafkaOutOfRangeTimes: 50,
+  eventStorePartitions: 1,
+  eventStoreAppendMs: 8_000,
+  eventStoreReadMs: 8_000,
+  /** EventStoreDB takes 1 MiB at once unless it is told otherwise. */
+  eventStoreBatchBytes: 768 * KIB,
 
   // The ring. Device ids are never reused, so their number counts the removed ones too.
   ringPartitionPower: 18,
@@ -146,6 +151,8 @@ export const limits = {
   wireCallMs: 10_000,
   /** A frame that began to arrive must be whole, and what was sent must be taken, within this time. */
   wireFrameMs: 10_000,
+  /** All bytes of a call that began to arrive: as they take turns with others, longer. */
+  wirePayloadMs: 60_000,
   /** A connection without any frame for so long is closed; a ping goes out well before. */
   wireIdleMs: 60_000,
   wirePingMs: 15_000,
@@ -199,6 +206,8 @@ export const limits = {
 
   // The collector.
   collectorGraceMs: 10 * 60 * 1_000,
+  /** Well below the grace period: a long write must be prolonged between two announcements. */
+  writeProlongMs: 60 * 1_000,
   collectorIntervalMs: 10 * 60 * 1_000,
   collectorCandidates: 200_000,
   collectorSliceChunks: 256,
@@ -215,8 +224,6 @@ export const limits = {
   controlRetryMs: 500,
   /** What several figures of one page may share. */
   nodeStatusAgeMs: 500,
-  /** Longer than an append may wait for its log, so that both fail for the same reason. */
-  barrierMs: 20_000,
   /** What is still well for `strata doctor`. */
   doctorLagEvents: 1_000,
   doctorImbalancePercent: 10,

@@ -69,9 +69,9 @@ export interface PingAnswer {
 }
 
 /**
- * Connects by itself, and again when the connection is lost. Every call settles within its time: with the
- * fault `unreachable` when the node cannot be reached or the connection is lost, with `timeout` when no answer
- * came, with `closed` after close().
+ * Connects by itself, and again when the connection is lost. Every call settles within its time: with
+ * the fault `unreachable` when the node cannot be reached or the connection is lost, with `timeout` when no
+ * answer came, with `closed` after close().
  */
 export interface NodeConnection {
   /** Whether a call made now would go out at once. */
