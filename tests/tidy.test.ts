@@ -35,7 +35,7 @@ const LAYERS: readonly { files: RegExp; may: readonly RegExp[]; typesOf?: readon
   { files: /^cli\//, may: [/^(?!tests\/|scripts\/)/] },
   { files: KERNEL, may: [] },
   {
-    files: /^core\/log\/(ordered|kafka)\//,
+    files: /^core\/log\/(ordered|kafka|eventstore)\//,
     may: [KERNEL, /^core\/log\/[a-z-]+\.ts$/, /^core\/log\/(embedded|ordered)\//],
   },
   { files: /^core\/(log|ring)\//, may: [KERNEL, /^core\/log\/[a-z-]+\.ts$/] },

@@ -1,15 +1,15 @@
-// Owns real Kafka brokers for the engines suite: version 3.9.1 in KRaft mode, each broker one Java process that
-// is a controller too, from Maven Central's artefacts (resolved once by `mvn` into a cache directory). What is
-// missing is an error that says so, never a skipped test.
+// Owns real Kafka brokers for the engines suite: version 3.9.1 in KRaft mode, each broker one Java process
+// that is a controller too, from Maven Central's artefacts (resolved once by `mvn` into a cache
+// directory). What is missing is an error that says so, never a skipped test.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import kafkajs from 'kafkajs';
 import { systemClock } from '#core/kernel/clock.ts';
+import { freePorts } from './free-ports.ts';
 import { root } from './source-files.ts';
 
 const run = promisify(execFile);
@@ -202,17 +202,4 @@ async function java(args: readonly string[]): Promise<void> {
   } catch (error) {
     throw new Error('no Kafka server: java could not run it', { cause: error });
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const listening = servers.map(
-    (server) =>
-      new Promise<number>((resolve) => {
-        server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-      }),
-  );
-  const ports = await Promise.all(listening);
-  for (const server of servers) server.close();
-  return ports;
 }

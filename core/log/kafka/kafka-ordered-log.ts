@@ -8,11 +8,11 @@ import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { LogNotices } from '../ordered/local-copies.ts';
 import type { OrderedLog, OrderedRecord } from '../ordered/ordered-log.ts';
+import { Outage } from '../ordered/outage.ts';
 import { KafkaBarrier } from './kafka-barrier.ts';
 import { KafkaProducer } from './kafka-producer.ts';
 import { type FetchedMessage, KafkaSession, type KafkaTarget } from './kafka-session.ts';
 import type { KafkaTopic } from './kafka-topic.ts';
-import { Outage } from './outage.ts';
 
 export interface KafkaOrderedLogOptions {
   readonly target: KafkaTarget;

@@ -79,6 +79,8 @@ export class PartitionFold {
   #savedOffset: number;
   #savedAtMs: number;
   #waiters: Waiter[] = [];
+  /** Why nothing is folded any more. */
+  #stopped: unknown;
 
   constructor(parts: PartitionFoldParts) {
     const { checkpoint, local, partition } = parts;
@@ -111,7 +113,7 @@ export class PartitionFold {
     } finally {
       await this.#known?.close();
     }
-    this.#tellWaiters(new Fault('closed', 'the log is closed'));
+    this.stop(new Fault('closed', 'the log is closed'));
   }
 
   /**
@@ -120,13 +122,17 @@ export class PartitionFold {
    * what the log has lost
    */
   async reach(offset: number): Promise<void> {
-    while (this.#offset < offset) await this.#moved(offset);
+    while (this.#offset < offset) {
+      if (this.#stopped !== undefined) throw this.#stopped;
+      await this.#moved(offset);
+    }
     if (!this.#known || this.#known.left === 0) return;
     const what = `the log ends at offset ${offset} of partition ${this.#parts.partition}`;
     throw new Fault('corruption', `${what}, and the local copy has events from behind that`);
   }
 
   stop(fault: unknown): void {
+    this.#stopped = fault;
     this.#tellWaiters(fault);
   }
 

@@ -29,15 +29,15 @@ export class ProposalWindow {
 
   /** To be called for each proposal of a partition, in order. */
   meet(proposal: { proposer: string; sequence: number; base: number }, offset: number): Standing {
+    for (const [proposer, last] of this.#seen) {
+      if (offset - last.offset <= this.#window) break;
+      this.#seen.delete(proposer);
+    }
     if (offset - proposal.base > this.#window) return 'stale';
     const seen = this.#seen.get(proposal.proposer);
     if (seen && proposal.sequence <= seen.sequence) return 'repeated';
     this.#seen.delete(proposal.proposer);
     this.#seen.set(proposal.proposer, { sequence: proposal.sequence, offset });
-    for (const [proposer, last] of this.#seen) {
-      if (offset - last.offset <= this.#window) break;
-      this.#seen.delete(proposer);
-    }
     return 'new';
   }
 

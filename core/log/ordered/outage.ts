@@ -2,24 +2,24 @@
 // log is tried in between.
 
 import type { Clock } from '#core/kernel/clock.ts';
-import type { LogNotices } from '../ordered/local-copies.ts';
+import type { LogNotices } from './local-copies.ts';
 
 export class Outage {
   readonly #clock: Clock;
   readonly #logger: LogNotices;
-  readonly #topic: string;
+  readonly #log: string;
   readonly #sinceMs = new Map<string, number>();
 
-  constructor(clock: Clock, logger: LogNotices, topic: string) {
+  constructor(clock: Clock, logger: LogNotices, log: string) {
     this.#clock = clock;
     this.#logger = logger;
-    this.#topic = topic;
+    this.#log = log;
   }
 
   began(what: string, error: unknown): void {
     if (this.#sinceMs.has(what)) return;
     this.#sinceMs.set(what, this.#clock.monotonicMs());
-    this.#logger.warn({ topic: this.#topic, what, err: error }, 'Kafka failed; trying until it answers');
+    this.#logger.warn({ log: this.#log, what, err: error }, 'the log failed; trying until it answers');
   }
 
   ended(what: string): void {
@@ -27,6 +27,6 @@ export class Outage {
     if (sinceMs === undefined) return;
     this.#sinceMs.delete(what);
     const outageMs = Math.round(this.#clock.monotonicMs() - sinceMs);
-    this.#logger.warn({ topic: this.#topic, what, outageMs }, 'Kafka answers again');
+    this.#logger.warn({ log: this.#log, what, outageMs }, 'the log answers again');
   }
 }
