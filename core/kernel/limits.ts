@@ -193,7 +193,8 @@ export const limits = {
   readModelBatchBytes: 2 * MIB,
   readModelFlushEveryMs: 5_000,
   readModelRetryMs: 1_000,
-  readModelScanBytes: 1 * MIB,
+  /** What an iterator read last it keeps, unseen by the garbage collector, until that takes the iterator. */
+  readModelScanBytes: 64 * KIB,
   /** Of objects kept in memory, in order, for listings. */
   listedObjectsBytes: 64 * MIB,
   /** A range that changes more often than this while it is read is not kept. */
