@@ -5,6 +5,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
+import { nativePackages } from './native-packages.mjs';
 import stale from './stale.cjs';
 
 const { root, builtFrom, stampOf, isStale } = stale;
@@ -33,7 +34,7 @@ const bundles = [
   {
     format: 'esm',
     entryPoints: ['cli/strata.ts', 'storage-nodes/stream/digest-worker.ts'],
-    external: ['level', 'rocksdb', '@node-rs/crc32'],
+    external: nativePackages,
     banner: { js: requireInModule },
   },
   // The launcher is what `strata` runs: it sets the size of the thread pool, then imports the program.
@@ -49,6 +50,7 @@ async function buildAll() {
   const stamps = {
     'package.json': stampOf('package.json'),
     'scripts/build.mjs': stampOf('scripts/build.mjs'),
+    'scripts/native-packages.mjs': stampOf('scripts/native-packages.mjs'),
   };
   const outputs = [];
   try {
