@@ -1,5 +1,5 @@
 // Owns which packages stay outside the bundle, those with native parts, and how they get into an image:
-// `node scripts/native-packages.mjs DIRECTORY` copies each of them, and what it needs, to DIRECTORY/node_modules,
+// `node scripts/native-packages.mjs DIRECTORY` copies each of them, and what it needs, to its node_modules/,
 // without sources and without what was built for other machines.
 
 import { cpSync, existsSync, readFileSync } from 'node:fs';
