@@ -135,7 +135,10 @@ export class ClientConnection implements FrameHandler {
   dataLanded(): void {
     const call = this.#landing;
     this.#landing = undefined;
-    if (call?.incoming?.complete) this.#complete(call, call.incoming);
+    const incoming = call?.incoming;
+    if (call === undefined || incoming === undefined) return;
+    if (!call.isAbandoned) incoming.landed();
+    if (incoming.complete) this.#complete(call, incoming);
   }
 
   broken(error: WireError): void {
@@ -245,7 +248,7 @@ export class ClientConnection implements FrameHandler {
 
   #complete(call: PendingCall, incoming: Incoming): void {
     if (!call.isAbandoned) {
-      if (!incoming.isWhole()) throw new WireError('bytes that do not match their checksums');
+      if (!incoming.isWhole) throw new WireError('bytes that do not match their checksums');
       call.resolve(call.row.readResult(NO_FIELDS, incoming.bytes));
     }
     this.#release(call);

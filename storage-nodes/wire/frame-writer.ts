@@ -1,6 +1,7 @@
-// Owns the way of frames into a socket: small ones are gathered and go out together once a tick, payloads are
-// cut into data frames that take turns, so that a small call waits for one piece of each and never for a
-// whole one. Guarantees that each payload's `gone` is called once, and that it is not read after that.
+// Owns the way of frames into a socket: small ones are gathered and go out together once a tick, before any
+// payload; payloads are cut into data frames, and those of one frame take turns with the longer ones, which
+// go one after the other, so that each is received into warm memory. Guarantees that each payload's `gone`
+// is called once, and that it is not read after that.
 // Budget: small frames cost no allocation; a tick costs one object and one system call; payloads of more
 // than limits.wireInlineBytes are not copied.
 
@@ -57,7 +58,10 @@ export class FrameWriter {
   readonly #full: Uint8Array[] = [];
   #batch = new Batch();
   readonly #pieces: Uint8Array[] = [];
-  #transfers: Transfer[] = [];
+  /** Payloads of one frame, and longer ones. */
+  #short: Transfer[] = [];
+  #long: Transfer[] = [];
+  #isTurnOfLong = false;
   #inSocketBytes = 0;
   #scheduled = false;
   #closed = false;
@@ -103,7 +107,7 @@ export class FrameWriter {
     this.#to = fieldsEnd + inlineBytes;
     if (payload !== undefined && inlineBytes > 0) buffer.set(payload, fieldsEnd);
     if (payload !== undefined && payloadBytes > inlineBytes && !this.#closed)
-      this.#transfers.push({ call: this.#call, bytes: payload, gone, sentBytes: 0 });
+      this.#enqueue({ call: this.#call, bytes: payload, gone, sentBytes: 0 });
     else if (gone !== undefined) gone();
     this.#schedule();
   }
@@ -113,9 +117,9 @@ export class FrameWriter {
     if (this.#closed) return;
     for (const full of this.#full) this.#add(full);
     this.#full.length = 0;
-    this.#writeGathered();
-    while (this.#transfers.length > 0 && this.#inSocketBytes + this.#batch.bytes < limits.wireSocketBytes)
-      this.#writePiece(this.#transfers.shift() as Transfer);
+    this.#addGathered();
+    while (this.#hasTransfers && this.#inSocketBytes + this.#batch.bytes < limits.wireSocketBytes)
+      this.#addPiece(this.#nextTransfer());
     if (this.#batch.bytes > 0) this.#writeBatch();
   }
 
@@ -123,8 +127,9 @@ export class FrameWriter {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const transfers = this.#transfers;
-    this.#transfers = [];
+    const transfers = [...this.#short, ...this.#long];
+    this.#short = [];
+    this.#long = [];
     for (const { gone } of transfers) gone?.();
     // The batch that was being gathered never reaches the socket.
     for (const gone of this.#batch.gone) gone();
@@ -147,24 +152,41 @@ export class FrameWriter {
     this.#to = 0;
   }
 
-  #writeGathered(): void {
+  #addGathered(): void {
     if (this.#buffer === undefined || this.#to === this.#from) return;
     this.#add(this.#buffer.subarray(this.#from, this.#to));
     this.#from = this.#to;
   }
 
-  /** One data frame of the transfer, which then goes to the end of the queue. */
-  #writePiece(transfer: Transfer): void {
+  get #hasTransfers(): boolean {
+    return this.#short.length > 0 || this.#long.length > 0;
+  }
+
+  #enqueue(transfer: Transfer): void {
+    const queue = transfer.bytes.length <= limits.wireFrameBytes ? this.#short : this.#long;
+    queue.push(transfer);
+  }
+
+  #nextTransfer(): Transfer {
+    const isLong = this.#short.length === 0 || (this.#isTurnOfLong && this.#long.length > 0);
+    this.#isTurnOfLong = !isLong;
+    return (isLong ? this.#long[0] : this.#short[0]) as Transfer;
+  }
+
+  /** One data frame of the transfer. */
+  #addPiece(transfer: Transfer): void {
     const from = transfer.sentBytes;
     const lengthBytes = Math.min(limits.wireFrameBytes, transfer.bytes.length - from);
     if (this.#buffer === undefined || this.#buffer.length - this.#to < HEADER_BYTES) this.#nextBuffer();
     writeHeader(this.#buffer as Buffer, this.#to, FRAME.data, 0, transfer.call, 0, lengthBytes);
     this.#to += HEADER_BYTES;
-    this.#writeGathered();
+    this.#addGathered();
     this.#add(transfer.bytes.subarray(from, from + lengthBytes));
     transfer.sentBytes += lengthBytes;
-    if (transfer.sentBytes < transfer.bytes.length) this.#transfers.push(transfer);
-    else if (transfer.gone !== undefined) this.#batch.gone.push(transfer.gone);
+    if (transfer.sentBytes < transfer.bytes.length) return;
+    if (transfer === this.#long[0]) this.#long.shift();
+    else this.#short.shift();
+    if (transfer.gone !== undefined) this.#batch.gone.push(transfer.gone);
   }
 
   #add(bytes: Uint8Array): void {
@@ -191,7 +213,7 @@ export class FrameWriter {
     for (const buffer of batch.buffers) giveBuffer(buffer);
     for (const gone of batch.gone) gone();
     if (this.#closed) return;
-    if (this.#transfers.length > 0) this.#schedule();
+    if (this.#hasTransfers) this.#schedule();
     this.#eased();
   }
 }

@@ -1,7 +1,7 @@
 // Owns the bytes that go with a call or its answer: their number and the CRC-32 of each block of
 // limits.blockBytes stand in the opening frame, the bytes in its data and in the data frames that follow.
 // So a chunk is guarded from its writer to the store by the checksums it was given once.
-// Budget: no copy here; each byte read once, when all are there and still warm.
+// Budget: no copy here; each byte read once, when its frame has landed and it is still warm.
 
 import { limits } from '#core/kernel/limits.ts';
 import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
@@ -45,6 +45,8 @@ export class Incoming implements Payload {
   readonly bytes: Uint8Array;
   readonly checksums: Uint32Array;
   #filledBytes = 0;
+  #checkedBytes = 0;
+  #isWhole = true;
 
   /** @param memory where they land, at its start. */
   constructor(head: PayloadHead, memory: Uint8Array) {
@@ -65,12 +67,22 @@ export class Incoming implements Payload {
     return this.#filledBytes === this.bytes.length;
   }
 
-  /** Whether the bytes are what was sent. */
-  isWhole(): boolean {
-    const found = blockChecksums(this.bytes);
+  /** What was to land has landed: its whole blocks are looked at while they are warm. */
+  landed(): void {
+    const { blockBytes } = limits;
+    const wholeBytes = this.complete
+      ? this.#filledBytes
+      : this.#filledBytes - (this.#filledBytes % blockBytes);
+    const first = Math.floor(this.#checkedBytes / blockBytes);
+    const found = blockChecksums(this.bytes.subarray(this.#checkedBytes, wholeBytes));
     for (let block = 0; block < found.length; block++) {
-      if (found[block] !== this.checksums[block]) return false;
+      if (found[block] !== this.checksums[first + block]) this.#isWhole = false;
     }
-    return true;
+    this.#checkedBytes = wholeBytes;
+  }
+
+  /** Once it is complete: whether the bytes are what was sent. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 }

@@ -82,13 +82,15 @@ export class ServedCall {
     return this.#incoming.next(dataBytes);
   }
 
-  get complete(): boolean {
+  /** It has landed. @returns whether that was all of it. */
+  landed(): boolean {
+    if (this.#refusal === undefined) this.#incoming.landed();
     return this.#incoming.complete;
   }
 
-  /** All of the payload is there. @throws WireError */
+  /** All of the payload is there. */
   run(): void {
-    if (this.#refusal === undefined && !this.#incoming.isWhole())
+    if (this.#refusal === undefined && !this.#incoming.isWhole)
       this.#refusal = new Fault('chunk-corrupt', 'the bytes that came do not match their checksums');
     if (this.#refusal !== undefined) this.#refuse(this.#refusal);
     else if (this.#answerBytes <= limits.streamSmallBytes) this.#runWith(undefined);

@@ -100,7 +100,7 @@ export class ServerConnection implements FrameHandler, CallParts {
   dataLanded(): void {
     const call = this.#landing;
     this.#landing = undefined;
-    if (call?.complete) {
+    if (call?.landed()) {
       this.#incomplete.delete(call.id);
       call.run();
     }
@@ -222,7 +222,7 @@ export class ServerConnection implements FrameHandler, CallParts {
       this.#landing = call;
       return call.next(dataBytes);
     }
-    if (call.complete) call.run();
+    if (head.sizeBytes === 0) call.run();
     return undefined;
   }
 

@@ -135,7 +135,7 @@ test('a ping tells the time of the node', async (t) => {
   t.true(connection.connected);
 });
 
-test('calls to a device that hangs fail in time, those to others go on, late answers harm nobody', async (t) => {
+test('calls to a device that hangs fail in time, others go on, and late answers harm nobody', async (t) => {
   const clock = new ManualClock();
   const { device, wake } = hangingDevice();
   const { chunks, connection, refusals } = await served(t, device, { clock, callMs: 5_000 });
