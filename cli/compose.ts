@@ -4,9 +4,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { fileSubjectKeys } from '#core/identity/file-subject-keys.ts';
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
+import type { Address, Network, TlsIdentity } from '#core/kernel/network.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { lockDirectory } from '#core/log/embedded/directory-lock.ts';
 import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
@@ -18,6 +18,7 @@ import type { ProjectionRunner } from '#projections/store/projection.ts';
 import type { ReadStore } from '#projections/store/read-store.ts';
 import { createProjectionRunner } from '#projections/store/runner.ts';
 import type { AccountService } from '#services/accounts.service.ts';
+import { chunkSubjectKeys } from '#services/chunk-subject-keys.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { Collector } from '#services/collector.ts';
 import type { ServiceContext } from '#services/context.ts';
@@ -25,8 +26,15 @@ import { createCloud } from '#services/create-cloud.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
+import type { WireCredentials } from '#storage-nodes/wire/node-wire.ts';
 import type { CloudNodes } from './cloud-nodes.ts';
+import { CallSigner, type ClusterSecret, obtainOwnSecret } from './cluster-secret.ts';
+import type { ControlTransport } from './control-grpc.ts';
+import { joinCluster, type OpenNode } from './join-cluster.ts';
 import { type DaemonSpec, NodeDaemons } from './node-daemons.ts';
+import type { LogSource } from './open-log.ts';
+import { openRemoteNodes } from './remote-nodes.ts';
+import type { HostAndPort } from './serve-clients.ts';
 import { openStorageNodes, type StorageNodes } from './storage-nodes.ts';
 
 export interface CloudOptions {
@@ -64,6 +72,8 @@ interface CloudPorts<Nodes extends CloudNodes> {
   openLog(): Promise<EventLog>;
   openNodes(cluster: ClusterRing): Promise<Nodes>;
   barrier(log: EventLog, runner: ProjectionRunner): ServiceContext['barrier'];
+  /** Asked when the data directory is there. */
+  secret(): ClusterSecret;
 }
 
 /**
@@ -77,8 +87,76 @@ export function openCloud(options: CloudOptions): Promise<OpenCloud<StorageNodes
     openNodes: (cluster) =>
       openStorageNodes({ directory: join(directory, 'nodes'), cluster, clock, random, logger }),
     barrier: onlyWriter,
+    secret: () => obtainOwnSecret(directory, random),
   });
 }
+
+/** How the parts of a cluster reach and know each other. */
+export interface ClusterAccess {
+  readonly network: Network;
+  readonly secret: ClusterSecret;
+  /** Mutual TLS, on the wire and for control, in addition to the secret. */
+  readonly tls?: TlsIdentity | undefined;
+}
+
+const wireCredentials = ({ secret, tls }: ClusterAccess): WireCredentials =>
+  tls ? { tls } : { secret: secret.key('wire') };
+
+export function controlTransport(access: ClusterAccess, clock: Clock): ControlTransport {
+  return { signer: new CallSigner(access.secret), clock, tls: access.tls };
+}
+
+/** One gateway of a cluster: its log may be shared with others, its storage nodes are programs apart. */
+export function openGateway(
+  options: CloudOptions & { readonly access: ClusterAccess; readonly log: LogSource },
+): Promise<OpenCloud> {
+  const { directory, clock, random, logger, onFault, access, log: source } = options;
+  return compose(options, {
+    openLog: () => source.open({ directory, clock, random, logger, onFault }),
+    openNodes: async (cluster) =>
+      openRemoteNodes({
+        ...{ cluster, clock, random, network: access.network, credentials: wireCredentials(access) },
+        transport: controlTransport(access, clock),
+      }),
+    barrier: source.isShared ? atTheTail : onlyWriter,
+    secret: () => access.secret,
+  });
+}
+
+export interface StorageNodeOptions {
+  readonly node: string;
+  readonly zone: string;
+  /** One a device. */
+  readonly directories: readonly string[];
+  readonly listen: Address;
+  readonly control: HostAndPort;
+  /** The host by which others reach this one; that of `listen` unless given. */
+  readonly advertisedHost?: string | undefined;
+  /** host:port of the control service of one gateway or more. */
+  readonly gateways: readonly string[];
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Told when the cluster has no such node any more: the process should stop. */
+  onRemoved(): void;
+}
+
+/** One storage node of a cluster. */
+export function openStorageNode(options: StorageNodeOptions): Promise<OpenNode> {
+  const { access, clock } = options;
+  return joinCluster({
+    ...options,
+    network: access.network,
+    credentials: wireCredentials(access),
+    transport: controlTransport(access, clock),
+  });
+}
+
+/** All reads that wait at a moment share one question to the log: EventLog.tail coalesces. */
+const atTheTail = (log: EventLog, runner: ProjectionRunner) => async () => {
+  await runner.whenCaughtUp(await log.tail());
+};
 
 /** The log's only writer has applied whatever is acknowledged. */
 const onlyWriter = () => () => undefined;
@@ -115,8 +193,12 @@ async function compose<Nodes extends CloudNodes>(
     const models = openReadModels(runner);
     const writes = new WritesInFlight(clock);
     const barrier = ports.barrier(log, runner);
+    const wrappingKey = ports.secret().key('subject-keys');
     const context: ServiceContext = { ...models, log, runner, blobs, writes, random, barrier };
-    const { cloud, accounts } = createCloud(context, fileSubjectKeys(join(directory, 'keys'), random));
+    const { cloud, accounts } = createCloud(
+      context,
+      chunkSubjectKeys({ chunks: nodes.chunks, wrappingKey, random }),
+    );
     const collector = new Collector({
       clock,
       chunks: nodes.chunks,

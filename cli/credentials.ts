@@ -1,10 +1,11 @@
 // Owns the administrator's credentials file: made at the first start, mode 600, never logged.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRejected } from '#core/kernel/decider.ts';
 import type { Random } from '#core/kernel/random.ts';
 import type { AccountService } from '#services/accounts.service.ts';
+import { writeDurably } from './write-durably.ts';
 
 export interface Credentials {
   readonly accessKey: string;
@@ -32,15 +33,24 @@ export function givenCredentials(environment: NodeJS.ProcessEnv): GivenCredentia
   };
 }
 
-/** The administrator's key and file as they are, changed only where the operator gave something else. */
+/**
+ * The administrator's key and file as they are, changed only where the operator gave something else.
+ * Undefined where other gateways have made the administrator, and this one was never told its key.
+ */
 export async function obtainCredentials(
   directory: string,
   accounts: AccountService,
   random: Random,
   given: GivenCredentials,
-): Promise<ObtainedCredentials> {
+  areShared: boolean,
+): Promise<ObtainedCredentials | undefined> {
   const file = join(directory, 'credentials.json');
   const known = readCredentials(file);
+  if (areShared && !known && given.accessKey === undefined) {
+    const others = await accounts.listAccounts();
+    const made = others.find(({ name }) => name === ADMINISTRATOR);
+    if (made && made.accessKeyIds.length > 0) return undefined;
+  }
   const accessKeyId = given.accessKey ?? known?.accessKey;
   const key = await accounts.obtainAdministrator(ADMINISTRATOR, {
     accessKeyId,
@@ -54,7 +64,7 @@ export async function obtainCredentials(
       given.adminPassword ?? known?.adminPassword ?? random.fill(Buffer.alloc(18)).toString('base64url'),
   };
   const changed = JSON.stringify(credentials) !== JSON.stringify(known);
-  if (changed) writeCredentials(file, credentials);
+  if (changed) writeDurably(file, `${JSON.stringify(credentials, undefined, 2)}\n`);
   return { file, credentials, fresh: known === undefined };
 }
 
@@ -71,14 +81,4 @@ function readCredentials(file: string): Credentials | undefined {
     throw new Error(`${file} lacks accessKey, secretKey or adminPassword; remove it to have it made again`);
   }
   return { accessKey, secretKey, adminPassword };
-}
-
-/** Written beside and renamed, so that a crash leaves the old file or the new one. */
-function writeCredentials(file: string, credentials: Credentials): void {
-  const temporary = `${file}.new`;
-  const handle = openSync(temporary, 'w', 0o600);
-  writeSync(handle, `${JSON.stringify(credentials, undefined, 2)}\n`);
-  fsyncSync(handle);
-  closeSync(handle);
-  renameSync(temporary, file);
 }

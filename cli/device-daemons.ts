@@ -16,7 +16,7 @@ export interface DevicesDaemonsParts {
   readonly stores: ReadonlyMap<number, ChunkStore>;
   readonly auditor: Auditor;
   readonly replicator: Replicator;
-  readonly detector?: FailureDetector;
+  readonly detector: FailureDetector;
 }
 
 export function devicesDaemons({ stores, auditor, replicator, detector }: DevicesDaemonsParts): DaemonSpec[] {
@@ -30,13 +30,13 @@ export function devicesDaemons({ stores, auditor, replicator, detector }: Device
           report({ done: partitions, total: partitionsTotal }),
         ),
     },
-    ...(detector ? [heartbeats(detector)] : []),
+    heartbeats(detector),
     { name: 'compactor', intervalMs: limits.compactIntervalMs, runOnce: () => compactOnce(stores) },
   ];
 }
 
 /** The failure detector as a daemon. */
-function heartbeats(detector: FailureDetector): DaemonSpec {
+export function heartbeats(detector: FailureDetector): DaemonSpec {
   return {
     name: 'failure-detector',
     intervalMs: limits.heartbeatMs,

@@ -4,6 +4,7 @@
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Ring } from '#core/ring/ring.ts';
+import type { DeviceHealth } from '#storage-nodes/client/device-health.ts';
 import type { ObservedNode } from './cloud-nodes.ts';
 import type { OpenCloud } from './compose.ts';
 import { eventsOf } from './metrics.ts';
@@ -22,6 +23,7 @@ export async function examine(parts: Parts): Promise<readonly Finding[]> {
     examineBalance(report),
     examineReplicas(cluster.ring(), report),
     ...examineDevices(report),
+    ...examineHealth(cluster.ring(), nodes.chunks.health),
     examineClocks(statuses),
   ];
 }
@@ -109,6 +111,15 @@ function examineDevices({ nodes }: RingReport): Finding[] {
     }
   }
   return found.length > 0 ? found : [good('devices', 'no device is full or has damaged chunks')];
+}
+
+/** What this process has seen of the devices, the gray failures too. */
+function examineHealth({ devices }: Ring, health: DeviceHealth): Finding[] {
+  return devices.flatMap((device) => {
+    const { state, why } = health.condition(device);
+    if (state === 'up') return [];
+    return [bad('devices', `device ${device.id} of node ${device.node} is ${state}: ${why}`)];
+  });
 }
 
 function examineClocks(statuses: readonly ObservedNode[]): Finding {

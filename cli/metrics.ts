@@ -1,11 +1,12 @@
-// Owns the figures and the health of one running cloud, as the admin port shows them. What a figure means is
-// told in its help text. Nothing is gathered until it is asked for, but the two counters of each request.
+// Owns the figures and the health of one running program, as the admin port shows them. What a figure means
+// is told in its help text. Nothing is gathered until it is asked for, but the two counters of each request.
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Cursor } from '#core/log/event-log.ts';
 import type { AccessEntry } from '#gateways/edge/http-server.ts';
 import { type Health, processMetrics } from './admin-server.ts';
 import type { OpenCloud } from './compose.ts';
+import type { DaemonStatus, NodeStatus } from './control-messages.ts';
 
 export interface CloudMetrics {
   readonly registry: Registry;
@@ -52,7 +53,8 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
     'Bodies under way to the storage nodes.',
     () => open.writes.count,
   );
-  deviceGauges(open, registers);
+  deviceGauges(registers, () => open.nodes.status());
+  daemonGauges(registers, () => open.daemons.status());
   return {
     registry,
     access({ method, status, durationMs }) {
@@ -92,7 +94,8 @@ function gauge(
   });
 }
 
-function deviceGauges(open: OpenCloud, registers: Registry[]): void {
+/** What devices and daemons say of themselves. */
+export function deviceGauges(registers: Registry[], nodes: () => Promise<readonly NodeStatus[]>): void {
   const figures = {
     chunks: 'Chunks that the device holds.',
     liveBytes: 'Bytes of live chunks.',
@@ -108,11 +111,31 @@ function deviceGauges(open: OpenCloud, registers: Registry[]): void {
       registers,
       async collect() {
         this.reset();
-        for (const { node, devices } of await open.nodes.status()) {
+        for (const { node, devices } of await nodes()) {
           for (const status of devices) {
             this.set({ node, device: String(status.device) }, Number(status[figure]));
           }
         }
+      },
+    });
+  }
+}
+
+/** What the daemons of this process are doing. */
+export function daemonGauges(registers: Registry[], daemons: () => readonly DaemonStatus[]): void {
+  const figures = {
+    passes: 'Passes of the daemon that ended well, since the start.',
+    failures: 'Passes of the daemon that failed, since the start.',
+    running: '1 while a pass is under way.',
+  } as const;
+  for (const [figure, help] of Object.entries(figures) as [keyof typeof figures, string][]) {
+    new Gauge({
+      name: `strata_daemon_${figure}`,
+      help,
+      labelNames: ['daemon'],
+      registers,
+      collect() {
+        for (const status of daemons()) this.set({ daemon: status.name }, Number(status[figure]));
       },
     });
   }

@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError } from 'commander';
 import { addClusterCommands } from './cluster-commands.ts';
+import { addressesOf, collected, hostAndPortOf, wireAddressOf, withAccess } from './cluster-options.ts';
 import { explain } from './failure.ts';
 import { addLogCommands } from './log-commands.ts';
 import { programVersion } from './program-version.ts';
@@ -11,6 +12,11 @@ function port(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
   return number;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('A whole number from 1.');
+  return Number(text);
 }
 
 const withData = (command: Command) =>
@@ -32,10 +38,45 @@ function strata(): Command {
       const { up } = await import('./up.ts');
       await up(options);
     });
+  addGateway(program);
+  addStorageNode(program);
   addUserCommands(program, withData);
   addLogCommands(program, withData);
   addClusterCommands(program, withData);
   return program;
+}
+
+function addGateway(program: Command): void {
+  withAccess(withData(program.command('gateway').description('one gateway of a cluster')))
+    .option('--json', 'print one JSON line on stdout once it serves')
+    .option('--log <log>', 'embedded, embedded:DIR or kafka://host:port,…/topic', 'embedded')
+    .option('--s3 <host:port>', 'S3', hostAndPortOf, { host: '127.0.0.1', port: 9000 })
+    .option('--admin <host:port>', '/healthz, /metrics', hostAndPortOf, { host: '127.0.0.1', port: 9090 })
+    .option('--control <host:port>', 'where nodes join', hostAndPortOf, { host: '127.0.0.1', port: 9091 })
+    .option('--first-nodes <number>', 'nodes that must have joined before data is placed', wholeNumber, 3)
+    .option('--region <name>', 'region that clients sign for', 'us-east-1')
+    .option('--s3-domain <name>', 'domain whose subdomains are buckets')
+    .action(async (options) => {
+      const { gateway } = await import('./gateway.ts');
+      await gateway(options);
+    });
+}
+
+function addStorageNode(program: Command): void {
+  withAccess(program.command('storage-node').description('one storage node of a cluster'))
+    .requiredOption('--name <name>', 'of the node, for ever')
+    .requiredOption('--zone <zone>', 'what may fail together lies in one zone: a rack, a room')
+    .requiredOption('--data <directory>', 'of one disk; several times for several disks', collected)
+    .requiredOption('--join <host:port,…>', 'control port of gateways, in order of preference', addressesOf)
+    .option('--listen <address>', 'host:port or unix:path of the wire', wireAddressOf, 'tcp:127.0.0.1:7000')
+    .option('--control <host:port>', 'node control', hostAndPortOf, { host: '127.0.0.1', port: 0 })
+    .option('--admin <host:port>', '/healthz, /metrics', hostAndPortOf, { host: '127.0.0.1', port: 0 })
+    .option('--advertise <host>', 'host by which the others reach this one')
+    .option('--json', 'print one JSON line on stdout once it has joined and serves')
+    .action(async (options) => {
+      const { storageNode } = await import('./storage-node.ts');
+      await storageNode(options);
+    });
 }
 
 try {

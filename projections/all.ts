@@ -30,11 +30,12 @@ export interface ReadModels {
 export function openReadModels(runner: Pick<ProjectionRunner, 'table'>): ReadModels {
   const objectRows = runner.table(objectsByKey.name);
   const uploads = createUploadsByBucket(runner.table(uploadsByBucket.name));
+  const accounts = createAccountsById(runner.table(accountsById.name));
   return {
-    accounts: createAccountsById(runner.table(accountsById.name)),
+    accounts,
     buckets: createBucketsByName(runner.table(bucketsByName.name)),
     objects: createObjectsByKey(objectRows),
     uploads,
-    namedBlobs: createNamedBlobs(objectRows, uploads),
+    namedBlobs: createNamedBlobs(objectRows, uploads, accounts),
   };
 }

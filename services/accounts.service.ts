@@ -6,6 +6,7 @@ import { type AccountCommand, type AccountState, accountDecider } from '#core/id
 import { accounts as accountLifecycle, accountStream } from '#core/identity/accounts.events.ts';
 import { type SubjectKeys, seal, unseal } from '#core/identity/subject-keys.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
+import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { runCommand } from '#core/runtime/run-command.ts';
@@ -43,6 +44,7 @@ export interface AccountService extends Accounts, AccountAdmin {
 }
 
 const SYSTEM = { user: 'system', project: 'system', requestId: 'operator' } as const;
+const RACES_MAX = 5;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]*$/;
 
 export function createAccounts(context: ServiceContext, keys: SubjectKeys): AccountService {
@@ -51,15 +53,57 @@ export function createAccounts(context: ServiceContext, keys: SubjectKeys): Acco
 
 type Refused = Rejection<AccountAdminRejection>;
 
+interface OpenedKey {
+  readonly sealed: Uint8Array;
+  readonly owner: AccessKeyOwner;
+}
+
 class AccountUseCases implements AccountService {
-  readonly accessKey: Accounts['accessKey'];
+  readonly #opened = new Map<string, OpenedKey>();
+  /** By access key id. */
+  readonly #fetching = new Map<string, Promise<void>>();
   readonly #context: ServiceContext;
   readonly #keys: SubjectKeys;
 
   constructor(context: ServiceContext, keys: SubjectKeys) {
     this.#context = context;
     this.#keys = keys;
-    this.accessKey = accessKeyFinder(context, keys);
+  }
+
+  accessKey(accessKeyId: string): AccessKeyOwner | undefined {
+    const stored = this.#context.accounts.accessKey(accessKeyId);
+    const opened = stored && this.#opened.get(accessKeyId);
+    if (opened && Buffer.compare(opened.sealed, stored.sealedSecret) === 0) return opened.owner;
+    if (!stored) this.#opened.delete(accessKeyId);
+    return undefined;
+  }
+
+  fetchAccessKey(accessKeyId: string): Promise<void> {
+    const fetching =
+      this.#fetching.get(accessKeyId) ??
+      this.#fetch(accessKeyId).finally(() => this.#fetching.delete(accessKeyId));
+    this.#fetching.set(accessKeyId, fetching);
+    return fetching;
+  }
+
+  /** The key may have been made by another gateway a moment ago. */
+  async #fetch(accessKeyId: string): Promise<void> {
+    await this.#context.barrier();
+    const { accounts } = this.#context;
+    const stored = accounts.accessKey(accessKeyId);
+    const account = stored && accounts.get(stored.accountId);
+    const key = account?.keyBlob && (await this.#keys.find(account.keyBlob));
+    if (!account || !key) return;
+    const owner: AccessKeyOwner = {
+      accountId: account.id,
+      accountName: account.name,
+      canonicalId: account.canonicalId,
+      role: account.role,
+      secret: unseal(key, stored.sealedSecret, accessKeyId),
+    };
+    // Kept as long as the key is as it was when it was opened.
+    if (this.#opened.size >= limits.openedSecrets) this.#opened.clear();
+    this.#opened.set(accessKeyId, { sealed: stored.sealedSecret, owner });
   }
 
   owner(accountId: string): ReturnType<Accounts['owner']> {
@@ -86,10 +130,21 @@ class AccountUseCases implements AccountService {
   }
 
   async obtainAdministrator(name: string, given: GivenKey): Promise<NewAccessKey | Refused> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#obtainAdministrator(name, given);
+      // Gateways that start together want the same account and key: who came second looks again.
+      const lost = isRejected(outcome) && ['account-exists', 'key-exists'].includes(outcome.rejected);
+      if (!lost || attempt === RACES_MAX) return outcome;
+      await untilCaughtUp(this.#context);
+    }
+  }
+
+  async #obtainAdministrator(name: string, given: GivenKey): Promise<NewAccessKey | Refused> {
     const account = this.#context.accounts.byName(name);
     if (!account) return this.addAccount(name, { role: 'admin', key: given });
     const { accessKeyId, secretAccessKey } = given;
     if (accessKeyId !== undefined && account.accessKeys.some((key) => key.accessKeyId === accessKeyId)) {
+      await this.fetchAccessKey(accessKeyId);
       const known = this.accessKey(accessKeyId);
       if (known && (secretAccessKey === undefined || secretAccessKey === known.secret)) {
         return { accessKeyId, secretAccessKey: known.secret };
@@ -119,7 +174,7 @@ class AccountUseCases implements AccountService {
     if (owned.length > 0) return { rejected: 'account-owns-buckets' };
     const outcome = await this.#run(account.id, { type: 'RemoveAccount' });
     if (isRejected(outcome)) return outcome;
-    await this.#keys.destroy(account.id);
+    if (account.keyBlob !== undefined) await this.#keys.destroy(account.keyBlob);
     return undefined;
   }
 
@@ -144,9 +199,30 @@ class AccountUseCases implements AccountService {
     const accessKeyId = given.accessKeyId ?? newAccessKeyId(random);
     const secretAccessKey = given.secretAccessKey ?? newSecret(random);
     if (accounts.accessKey(accessKeyId)) return { rejected: 'key-exists' };
-    const sealedSecret = seal(await this.#keys.obtain(accountId), secretAccessKey, accessKeyId, random);
+    const key = await this.#subjectKeyOf(accountId);
+    if (isRejected(key)) return key;
+    const sealedSecret = seal(key, secretAccessKey, accessKeyId, random);
     const outcome = await this.#run(accountId, { type: 'CreateAccessKey', accessKeyId, sealedSecret });
-    return isRejected(outcome) ? outcome : { accessKeyId, secretAccessKey };
+    if (isRejected(outcome)) return outcome;
+    await this.fetchAccessKey(accessKeyId);
+    return { accessKeyId, secretAccessKey };
+  }
+
+  /** Bytes first, then the event that names them, as with an object. Of two that make one, one wins. */
+  async #subjectKeyOf(accountId: string): Promise<Uint8Array | Refused> {
+    const { accounts, writes } = this.#context;
+    if (accounts.get(accountId)?.keyBlob === undefined) {
+      const refused = await writes.track(async () => {
+        const { blob: keyBlob } = await this.#keys.make(accountStream(accountId));
+        const outcome = await this.#run(accountId, { type: 'NameSubjectKey', keyBlob });
+        return isRejected(outcome) ? outcome : undefined;
+      });
+      if (refused) return refused;
+    }
+    const named = accounts.get(accountId)?.keyBlob;
+    const key = named && (await this.#keys.find(named));
+    if (!key) throw new Fault('chunk-missing', `the key of account ${accountId} is gone`);
+    return key;
   }
 
   /** Whether the cloud would be left without an administrator that can call. */
@@ -183,33 +259,7 @@ function stateOf(account: StoredAccount | undefined): AccountState {
     status: 'active',
     role: account.role,
     accessKeyIds: account.accessKeys.map((key) => key.accessKeyId),
-  };
-}
-
-/** Opened secrets are kept as long as the key is as it was when it was opened. */
-function accessKeyFinder(context: ServiceContext, keys: SubjectKeys): Accounts['accessKey'] {
-  const opened = new Map<string, { sealed: Uint8Array; owner: AccessKeyOwner }>();
-  return (accessKeyId) => {
-    const stored = context.accounts.accessKey(accessKeyId);
-    if (!stored) {
-      opened.delete(accessKeyId);
-      return undefined;
-    }
-    const cached = opened.get(accessKeyId);
-    if (cached && Buffer.compare(cached.sealed, stored.sealedSecret) === 0) return cached.owner;
-    const account = context.accounts.get(stored.accountId);
-    const key = keys.find(stored.accountId);
-    if (!account || !key) return undefined;
-    const owner: AccessKeyOwner = {
-      accountId: account.id,
-      accountName: account.name,
-      canonicalId: account.canonicalId,
-      role: account.role,
-      secret: unseal(key, stored.sealedSecret, accessKeyId),
-    };
-    if (opened.size >= limits.openedSecrets) opened.clear();
-    opened.set(accessKeyId, { sealed: stored.sealedSecret, owner });
-    return owner;
+    ...(account.keyBlob !== undefined && { keyBlob: account.keyBlob }),
   };
 }
 

@@ -173,8 +173,13 @@ export interface AccessKeyOwner {
 }
 
 export interface Accounts {
-  /** Undefined for an unknown or revoked key. Synchronous and cached: it is asked on each request. */
+  /**
+   * Undefined for an unknown or revoked key, and for one that must be fetched first. Synchronous and
+   * cached: it is asked on each request.
+   */
   accessKey(accessKeyId: string): AccessKeyOwner | undefined;
+  /** Resolves when `accessKey` has the answer; for a key that it did not know. */
+  fetchAccessKey(accessKeyId: string): Promise<void>;
   /** Display name and canonical id of an account, for owners in listings. */
   owner(accountId: string): { readonly canonicalId: string; readonly displayName: string };
 }

@@ -1,14 +1,10 @@
 // Owns the specification of an account's life, and of the sealing of its secrets.
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
 import { seededRandom } from '#core/kernel/random.ts';
 import { deciderSpec } from '#tests/support/decider-spec.ts';
 import { accountDecider } from './accounts.decider.ts';
 import type { AccountEvent } from './accounts.events.ts';
-import { fileSubjectKeys } from './file-subject-keys.ts';
 import { seal, unseal } from './subject-keys.ts';
 
 const account = { name: 'ada', canonicalId: 'c', role: 'member' } as const;
@@ -54,15 +50,12 @@ test('a sealed secret opens under its key and context alone', (t) => {
   t.throws(() => unseal(key, sealed, 'K'), { message: /does not open/ });
 });
 
-test("a subject key survives a restart, is its owner's alone, and is gone once destroyed", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'strata-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  const key = await fileSubjectKeys(directory, seededRandom(2)).obtain('ada/../bob');
-  const again = fileSubjectKeys(directory, seededRandom(3));
-  t.deepEqual(Buffer.from(again.find('ada/../bob') ?? []), Buffer.from(key));
-  const file = join(directory, `${Buffer.from('ada/../bob').toString('hex')}.key`);
-  t.is(statSync(file).mode & 0o777, 0o600);
-  await again.destroy('ada/../bob');
-  t.is(again.find('ada/../bob'), undefined);
-  t.is(fileSubjectKeys(directory, seededRandom(4)).find('ada/../bob'), undefined);
+test('an account names its key once', (t) => {
+  const { given } = deciderSpec(t, accountDecider);
+  const named: AccountEvent = { type: 'SubjectKeyMade', data: { keyBlob: 'b' } };
+  given(created).when({ type: 'NameSubjectKey', keyBlob: 'b' }).then([named]);
+  given(created, named).when({ type: 'NameSubjectKey', keyBlob: 'c' }).then([]);
+  given(created, removed)
+    .when({ type: 'NameSubjectKey', keyBlob: 'b' })
+    .then({ rejected: 'no-such-account' });
 });

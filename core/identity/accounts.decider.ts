@@ -7,7 +7,12 @@ import type { AccountEvent } from './accounts.events.ts';
 
 export type AccountState =
   | { readonly status: 'absent' | 'removed' }
-  | { readonly status: 'active'; readonly role: string; readonly accessKeyIds: readonly string[] };
+  | {
+      readonly status: 'active';
+      readonly role: string;
+      readonly accessKeyIds: readonly string[];
+      readonly keyBlob?: string;
+    };
 
 export type AccountCommand =
   | {
@@ -19,7 +24,9 @@ export type AccountCommand =
     }
   | { readonly type: 'CreateAccessKey'; readonly accessKeyId: string; readonly sealedSecret: Uint8Array }
   | { readonly type: 'RevokeAccessKey'; readonly accessKeyId: string }
-  | { readonly type: 'RemoveAccount' };
+  | { readonly type: 'RemoveAccount' }
+  /** Nothing happens where the account has a key: whoever made another throws it away. */
+  | { readonly type: 'NameSubjectKey'; readonly keyBlob: string };
 
 export type AccountDecisionCode = 'account-exists' | 'no-such-account' | 'no-such-key' | 'too-many-keys';
 
@@ -45,6 +52,9 @@ export const accountDecider: Decider<AccountState, AccountCommand, AccountEvent,
         return [{ type: 'AccessKeyRevoked', data: { accessKeyId: command.accessKeyId } }];
       case 'RemoveAccount':
         return [{ type: 'AccountRemoved', data: {} }];
+      case 'NameSubjectKey':
+        if (state.keyBlob !== undefined) return [];
+        return [{ type: 'SubjectKeyMade', data: { keyBlob: command.keyBlob } }];
       default:
         return unreachable(command);
     }
@@ -62,6 +72,8 @@ export const accountDecider: Decider<AccountState, AccountCommand, AccountEvent,
         return { ...state, accessKeyIds: state.accessKeyIds.filter((id) => id !== event.data.accessKeyId) };
       case 'AccountRemoved':
         return { status: 'removed' };
+      case 'SubjectKeyMade':
+        return state.status === 'active' ? { ...state, keyBlob: event.data.keyBlob } : state;
       default:
         return unreachable(event);
     }

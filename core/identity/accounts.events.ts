@@ -1,6 +1,6 @@
 // Owns the life of an account: who may call, and with which access keys. Stream `accounts/<accountId>`.
-// Secrets are encrypted under the account's own key (core/identity/secrets.ts), so that the log never has
-// them in clear.
+// Secrets are encrypted under the account's own key (core/identity/subject-keys.ts), so that the log never
+// has them in clear.
 
 import { bytes, optional, text } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
@@ -23,6 +23,8 @@ export const accounts = lifecycle('accounts', {
     },
     AccessKeyRevoked: { id: 3, from: ['active'], to: 'active', data: { accessKeyId: text(1) } },
     AccountRemoved: { id: 4, from: ['active'], to: 'removed', data: {} },
+    /** The blob of the key under which the account's secrets are sealed: made with the first of them. */
+    SubjectKeyMade: { id: 5, from: ['active'], to: 'active', data: { keyBlob: text(1) } },
   },
 });
 

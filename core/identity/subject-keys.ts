@@ -11,14 +11,17 @@ export const SUBJECT_KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Where the keys are kept: beside the log, never in it. */
+/** Where the keys are kept: beside the log, never in it. The log has the name of each, a blob's. */
 export interface SubjectKeys {
-  /** The subject's key, made durable first if there is none yet. */
-  obtain(subject: string): Promise<Uint8Array>;
-  /** Undefined when the subject never had a key, or when it was destroyed. */
-  find(subject: string): Uint8Array | undefined;
-  /** Durable when it resolves: whatever was sealed under the key is gone. */
-  destroy(subject: string): Promise<void>;
+  /**
+   * A fresh key, durable when it resolves.
+   * @param owner the stream that will name it: what no event names is taken away after a while
+   */
+  make(owner: string): Promise<{ readonly blob: string; readonly key: Uint8Array }>;
+  /** Undefined when the key was destroyed. */
+  find(blob: string): Promise<Uint8Array | undefined>;
+  /** Whatever was sealed under the key is gone; copies out of reach go when their devices are back. */
+  destroy(blob: string): Promise<void>;
 }
 
 /** @param context bound to the result: it opens only with the same one. */

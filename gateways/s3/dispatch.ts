@@ -35,7 +35,8 @@ export async function dispatch(
   let address = NOWHERE;
   try {
     address = addressOf(rawPath, request.headers.host, gateway.hosts);
-    const call = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
+    const made = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
+    const call = made instanceof Promise ? await made : made;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (!reads) refuseUnbuiltHeaders(call.headers);
     const copies = !reads && call.headers['x-amz-copy-source'] !== undefined;
@@ -56,7 +57,10 @@ export async function dispatch(
   }
 }
 
-/** @throws S3Error, BodyRefused */
+/**
+ * A promise only where the access key must be looked for.
+ * @throws S3Error, BodyRefused
+ */
 function authenticatedCall(
   gateway: DispatchContext,
   request: HttpRequest,
@@ -65,7 +69,8 @@ function authenticatedCall(
   rawPath: string,
   rawQuery: string,
   address: Address,
-): S3Call {
+  isLastTry = false,
+): S3Call | Promise<S3Call> {
   // A browser asks before it signs.
   if (request.method === 'OPTIONS') throw new S3Error('AccessForbidden');
   const { headers, rawHeaders } = request;
@@ -74,6 +79,12 @@ function authenticatedCall(
     { method: request.method ?? '', rawPath, rawQuery, headers, rawHeaders },
     { accounts: cloud.accounts, clock, region },
   );
+  if (!auth.ok && auth.error.code === 'InvalidAccessKeyId' && !isLastTry) {
+    const fetched = cloud.accounts.fetchAccessKey(auth.error.details.AWSAccessKeyId ?? '');
+    return fetched.then(() =>
+      authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address, true),
+    );
+  }
   if (!auth.ok) throw new BodyRefused(auth.error);
   if (auth.identity === 'anonymous') throw new S3Error('AccessDenied');
   const { accountId, role } = auth.identity;

@@ -20,7 +20,7 @@ const STREAM_PREFIX = 'accounts/';
 
 export const accountsById: Projection = {
   name: 'accounts-by-id',
-  version: 1,
+  version: 2,
   families: [accounts.family],
   apply(recorded: RecordedEvent, rows: RowWriter): void {
     const id = recorded.stream.slice(STREAM_PREFIX.length);
@@ -34,11 +34,14 @@ export const accountsById: Projection = {
     const before = rows.get(accountRowKey(id));
     assert(before, `${event.type} of the account ${id}, which is not there`);
     if (event.type === 'AccountRemoved') remove(readAccount(before), recorded, rows);
-    else changeKeys(readAccount(before), event, recorded, rows);
+    else if (event.type === 'SubjectKeyMade') {
+      const changed = { ...readAccount(before), revision: recorded.revision, keyBlob: event.data.keyBlob };
+      rows.put(accountRowKey(id), accountValue(changed));
+    } else changeKeys(readAccount(before), event, recorded, rows);
   },
 };
 
-type KeyEvent = Exclude<AccountEvent, { type: 'AccountCreated' | 'AccountRemoved' }>;
+type KeyEvent = Extract<AccountEvent, { type: `AccessKey${string}` }>;
 
 function changeKeys(account: AccountRow, event: KeyEvent, recorded: RecordedEvent, rows: RowWriter): void {
   const { accessKeyId } = event.data;

@@ -23,6 +23,8 @@ export interface StoredAccount {
   readonly role: string;
   readonly createdMs: number;
   readonly revision: number;
+  /** Names the key of its secrets: 32 hexadecimal digits. */
+  readonly keyBlob?: string;
   readonly accessKeys: readonly StoredAccessKey[];
 }
 

@@ -1,6 +1,7 @@
 // Owns the question "does the log still name this blob?", asked before a chunk is collected. The answer is
 // exact for what is applied; whoever asks first waits for the log's tail.
 
+import type { AccountsById } from '../accounts-by-id/accounts-by-id.query.ts';
 import { rowNamesBlob } from '../objects-by-key/object-row.ts';
 import { objectRowKey } from '../objects-by-key/objects-by-key.projection.ts';
 import type { RowReader } from '../store/projection.ts';
@@ -8,16 +9,22 @@ import type { UploadsByBucket } from '../uploads-by-bucket/uploads-by-bucket.que
 
 export interface NamedBlobs {
   /**
-   * @param owner what a chunk says of its owner: names of streams of objects or parts, joined by newlines.
+   * @param owner what a chunk says of its owner: names of streams of objects, parts or accounts, joined by
+   * newlines.
    * @param blob 32 hexadecimal digits.
    */
   isNamed(owner: string, blob: string): boolean;
 }
 
 const OBJECT_STREAM = /^objects\/([^/]+)\/(.+)$/su;
+const ACCOUNT_STREAM = /^accounts\/([^/]+)$/u;
 const PART_STREAM = /^parts\/([^/]+)\/([0-9a-f]{32})\/([0-9]{1,5})$/u;
 
-export function createNamedBlobs(objectRows: RowReader, uploads: UploadsByBucket): NamedBlobs {
+export function createNamedBlobs(
+  objectRows: RowReader,
+  uploads: UploadsByBucket,
+  accounts: Pick<AccountsById, 'get'>,
+): NamedBlobs {
   const streamNames = (stream: string, blob: string): boolean => {
     const object = OBJECT_STREAM.exec(stream);
     if (object) {
@@ -25,6 +32,8 @@ export function createNamedBlobs(objectRows: RowReader, uploads: UploadsByBucket
       const row = objectRows.get(objectRowKey(bucket, key));
       return row !== undefined && rowNamesBlob(row, blob);
     }
+    const account = ACCOUNT_STREAM.exec(stream);
+    if (account) return accounts.get(account[1] ?? '')?.keyBlob === blob;
     const [, bucket = '', uploadId = '', partNumber] = PART_STREAM.exec(stream) ?? [];
     if (partNumber === undefined) return false;
     return uploads.part(bucket, uploadId, Number(partNumber))?.blob === blob;
@@ -44,7 +53,7 @@ export function createNamedBlobs(objectRows: RowReader, uploads: UploadsByBucket
 function* possibleStreams(owner: string): Iterable<string> {
   const lines = owner.split('\n');
   for (let first = 0; first < lines.length; first++) {
-    if (!/^(objects|parts)\//.test(lines[first] as string)) continue;
+    if (!/^(objects|parts|accounts)\//.test(lines[first] as string)) continue;
     let stream = lines[first] as string;
     yield stream;
     for (let next = first + 1; next < lines.length; next++) {

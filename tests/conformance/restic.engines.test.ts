@@ -5,7 +5,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { hashTree, makeLargeFile, makeTree, runEngine } from '#tests/support/engine.ts';
-import { StrataProcess, temporaryDirectory } from '#tests/support/strata-process.ts';
+import { temporaryDirectory } from '#tests/support/program-process.ts';
+import { StrataProcess } from '#tests/support/strata-process.ts';
 
 let strata: StrataProcess;
 let directory: string;

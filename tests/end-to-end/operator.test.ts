@@ -5,7 +5,8 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, ListBucketsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import test from 'ava';
-import { type Ran, runStrata, StrataProcess, temporaryDirectory } from '#tests/support/strata-process.ts';
+import { type Ran, runStrata, temporaryDirectory } from '#tests/support/program-process.ts';
+import { StrataProcess } from '#tests/support/strata-process.ts';
 
 interface Key {
   readonly accessKeyId: string;

@@ -13,7 +13,8 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import test from 'ava';
 import { seededRandom } from '#core/kernel/random.ts';
 import { contentOf, md5 } from '#tests/support/contents.ts';
-import { runStrata, StrataProcess } from '#tests/support/strata-process.ts';
+import { runStrata } from '#tests/support/program-process.ts';
+import { StrataProcess } from '#tests/support/strata-process.ts';
 
 const BUCKET = 'kept';
 

@@ -4,7 +4,8 @@
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import test from 'ava';
 import { contentOf, md5 } from '#tests/support/contents.ts';
-import { type Ran, runStrata, StrataProcess } from '#tests/support/strata-process.ts';
+import { type Ran, runStrata } from '#tests/support/program-process.ts';
+import { StrataProcess } from '#tests/support/strata-process.ts';
 
 interface Listed {
   readonly node: string;

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { CreateBucketCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { TestFn } from 'ava';
 import { hashOf, hashTree, LARGE_BYTES, makeLargeFile, makeTree } from './engine.ts';
-import { StrataProcess, temporaryDirectory } from './strata-process.ts';
+import { temporaryDirectory } from './program-process.ts';
+import { StrataProcess } from './strata-process.ts';
 
 /** How one client does it. Paths of the cloud are `bucket/key`. */
 export interface Engine {

@@ -20,6 +20,7 @@ const owner: AccessKeyOwner = {
 
 export function accountsWith(secret: string): Accounts {
   return {
+    fetchAccessKey: async () => {},
     accessKey: (id) => (id === ACCESS_KEY ? { ...owner, secret } : undefined),
     owner: () => ({ canonicalId: owner.canonicalId, displayName: owner.accountName }),
   };

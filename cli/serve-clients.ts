@@ -1,0 +1,82 @@
+// Owns what an open cloud shows to the outside: S3, the admin port and the operator's control socket; the
+// same for a cloud in one process and for a gateway of a cluster.
+
+import type { Logger } from 'pino';
+import { systemClock } from '#core/kernel/clock.ts';
+import { systemRandom } from '#core/kernel/random.ts';
+import { BodyWatch } from '#gateways/edge/body-watch.ts';
+import { createHttpServer } from '#gateways/edge/http-server.ts';
+import { createS3Gateway } from '#gateways/s3/index.ts';
+import { startAdminServer } from './admin-server.ts';
+import { cloudOperations } from './cloud-operations.ts';
+import type { OpenCloud } from './compose.ts';
+import { startControlServer } from './control-server.ts';
+import { givenCredentials, type ObtainedCredentials, obtainCredentials } from './credentials.ts';
+import { cloudHealth, cloudMetrics } from './metrics.ts';
+import { SteadyLog } from './steady-log.ts';
+
+export interface HostAndPort {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+}
+
+export interface ServeClientsOptions {
+  readonly open: OpenCloud;
+  readonly logger: Logger;
+  readonly s3: HostAndPort;
+  readonly admin: HostAndPort;
+  readonly region: string;
+  readonly domain?: string | undefined;
+  /** Takes what is to be ended, last first. */
+  readonly closers: (() => Promise<void> | void)[];
+}
+
+export interface Endpoints {
+  readonly s3: string;
+  readonly admin: string;
+  /** Undefined where another gateway has the administrator's keys. */
+  readonly credentials: ObtainedCredentials | undefined;
+}
+
+export async function serveClients(options: ServeClientsOptions): Promise<Endpoints> {
+  const { open, logger, region, domain, closers } = options;
+  const given = givenCredentials(process.env);
+  const credentials = await obtainCredentials(
+    ...([open.directory, open.accounts, systemRandom, given, !open.nodes.areHere] as const),
+  );
+  const { registry, access } = cloudMetrics(open);
+  const watch = new BodyWatch(systemClock);
+  closers.push(() => watch.stop());
+  const failures = new SteadyLog(logger, systemClock);
+  const gateway = createS3Gateway({
+    cloud: open.cloud,
+    clock: systemClock,
+    random: systemRandom,
+    region,
+    watch,
+    logger: failures,
+    ...(domain !== undefined && { domain }),
+  });
+  const server = createHttpServer({
+    handler: gateway.handler,
+    failed: gateway.failed,
+    watch,
+    clock: systemClock,
+    random: systemRandom,
+    access,
+    log: (error, requestId) => failures.error({ err: error, requestId }, 'request failed'),
+  });
+  const port = await server.listen(options.s3.port, options.s3.host);
+  closers.push(() => server.close());
+  const health = () => cloudHealth(open);
+  const admin = await startAdminServer({ ...options.admin, health, metrics: registry });
+  closers.push(() => admin.close());
+  const control = await startControlServer(open.directory, cloudOperations(open));
+  closers.push(() => control.close());
+  return { s3: `http://${hostAndPort({ ...options.s3, port })}`, admin: admin.endpoint, credentials };
+}
+
+export function hostAndPort({ host, port }: HostAndPort): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
