@@ -18,6 +18,7 @@ import type { ProjectionRunner } from '#projections/store/projection.ts';
 import type { ReadStore } from '#projections/store/read-store.ts';
 import { createProjectionRunner } from '#projections/store/runner.ts';
 import type { AccountService } from '#services/accounts.service.ts';
+import { BucketCollection } from '#services/bucket-collection.ts';
 import { chunkSubjectKeys } from '#services/chunk-subject-keys.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { Collector } from '#services/collector.ts';
@@ -191,7 +192,7 @@ async function compose<Nodes extends CloudNodes>(
     await runner.whenCaughtUp(await log.tail());
 
     const models = openReadModels(runner);
-    const writes = new WritesInFlight(clock);
+    const writes = new WritesInFlight();
     const barrier = ports.barrier(log, runner);
     const wrappingKey = ports.secret().key('subject-keys');
     const context: ServiceContext = { ...models, log, runner, blobs, writes, random, barrier };
@@ -199,15 +200,19 @@ async function compose<Nodes extends CloudNodes>(
       context,
       chunkSubjectKeys({ chunks: nodes.chunks, wrappingKey, random }),
     );
+    const collection = new BucketCollection(context, clock, limits.collectorGraceMs);
     const collector = new Collector({
       clock,
       chunks: nodes.chunks,
-      devices: () => nodes.devices(),
       isNamed: models.namedBlobs.isNamed,
-      oldestWriteMs: () => writes.oldestMs(),
+      buckets: collection,
       graceMs: limits.collectorGraceMs,
     });
-    const daemons = new NodeDaemons({ clock, logger, daemons: [collecting(collector), ...nodes.daemons] });
+    const daemons = new NodeDaemons({
+      clock,
+      logger,
+      daemons: [...collecting(collector, collection), ...nodes.daemons],
+    });
     opened.push(() => daemons.stop());
     const parts = { directory, clock, cloud, accounts, log, runner, store, cluster, nodes };
     return { ...parts, writes, collector, daemons, close };
@@ -225,10 +230,16 @@ function digestWorkerUrl(): URL {
   return new URL(path, import.meta.url);
 }
 
-function collecting(collector: Collector): DaemonSpec {
-  return {
-    name: 'collector',
-    intervalMs: limits.collectorIntervalMs,
-    runOnce: (signal) => collector.runOnce(signal),
-  };
+function collecting(collector: Collector, collection: BucketCollection): DaemonSpec[] {
+  return [
+    {
+      name: 'collector',
+      intervalMs: limits.collectorIntervalMs,
+      runOnce: (signal, report) =>
+        collector.runOnce(signal, ({ partitions, partitionsTotal }) =>
+          report({ done: partitions, total: partitionsTotal }),
+        ),
+    },
+    { name: 'write-prolonger', intervalMs: limits.writeProlongMs, runOnce: () => collection.runOnce() },
+  ];
 }

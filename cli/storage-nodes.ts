@@ -46,7 +46,7 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
   const node = (deviceId: number) => devices.stores.get(deviceId);
   const chunks = createChunkClient({ ring, node, clock });
   const { health } = chunks;
-  const detector = new FailureDetector({ ring, node, clock, health, onBeat: () => chunks.beat() });
+  const detector = new FailureDetector({ ring, node, health, onBeat: () => chunks.beat() });
   const isOurs = (deviceId: number) => devices.stores.has(deviceId);
   const replicator = createReplicator({ ring, node, clock, health, isOurs });
   const auditor = createAuditor({ ring, store: node, repair: (id) => replicator.repair(id) });

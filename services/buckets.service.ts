@@ -73,7 +73,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'creating a bucket has an event or a rejection');
     const { timeMs: createdMs, revision } = outcome;
-    return { name, owner, region, createdMs, status: 'open', revision };
+    return { name, owner, region, createdMs, status: 'open', revision, writesSince: revision };
   }
 
   async delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>> {

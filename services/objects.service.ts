@@ -6,6 +6,7 @@ import { bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { isFault } from '#core/kernel/errors.ts';
+import { newId } from '#core/kernel/ids.ts';
 import type { StreamGuard } from '#core/log/event-log.ts';
 import {
   isConditional,
@@ -16,29 +17,33 @@ import {
 } from '#core/objects/objects.decider.ts';
 import { type Content, objects as objectLifecycle, objectStream } from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
+import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type {
   ListPage,
   ListRequest,
   StoredObject,
 } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { BlobTarget, ByteSource, WrittenBlob } from '#storage-nodes/stream/blob-stream.ts';
+import { assertNameable } from './bucket-collection.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type { Caller, ObjectRejection, Objects, PutObjectRequest, WriteCondition } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import type { PendingWrite } from './writes-in-flight.ts';
 
 type NamingCommand = Exclude<ObjectCommand, { type: 'DeleteObject' }>;
 
 /** A write of a key, for whatever makes objects: puts here, completed uploads in uploads.service.ts. */
 export interface ObjectWriter {
   /**
-   * @param guards further streams that must stand still, or a rejection; asked again after a lost race.
+   * @param guards further streams that must stand still, or a rejection; asked again after a lost race. It
+   * throws where the bytes must not be named in the bucket as it is now.
    */
   name<Refused extends string>(
     caller: Caller,
     bucket: string,
     key: string,
     command: NamingCommand,
-    guards: () => readonly StreamGuard[] | Rejection<Refused>,
+    guards: (bucket: StoredBucket) => readonly StreamGuard[] | Rejection<Refused>,
   ): Promise<StoredObject | Rejection<ObjectRejection | Refused>>;
 }
 
@@ -60,7 +65,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
     bucket: string,
     key: string,
     command: NamingCommand,
-    guards: () => readonly StreamGuard[] | Rejection<Refused>,
+    guards: (bucket: StoredBucket) => readonly StreamGuard[] | Rejection<Refused>,
   ): Promise<StoredObject | Rejection<ObjectRejection | Refused>> {
     const conditional = isConditional(command.condition);
     const outcome = await runCommand(this.#context.log, {
@@ -73,7 +78,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
         const found = this.#buckets.find(caller, bucket);
         if (isRejected(found)) return found;
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
-        const more = guards();
+        const more = guards(found);
         if (isRejected(more)) return more;
         const { state, expect } = conditional ? this.#viewOf(bucket, key) : BLIND;
         const alsoAt = [{ stream: bucketStream(bucket), revision: found.revision }, ...more];
@@ -95,23 +100,29 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const behind = this.#context.barrier();
     if (behind) await behind;
     const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition);
-    return refused ?? this.#context.writes.track(() => this.#putAllowed(caller, request));
+    if (refused) return refused;
+    const write = pendingWrite(this.#context, bucket);
+    return this.#context.writes.track(() => this.#putAllowed(caller, request, write), write);
   }
 
   async #putAllowed(
     caller: Caller,
     request: PutObjectRequest,
+    write: PendingWrite,
   ): Promise<StoredObject | Rejection<ObjectRejection>> {
     const { source, digests, bucket, key, condition } = request;
     const owner = objectStream(bucket, key);
-    const written = await this.#context.blobs.write({ source, owner, digests });
+    const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob });
     const draft = describeOrDiscard(this.#context, written, () => request.describe(written));
     const { blob, sizeBytes, chunkBytes } = written;
     const segments = sizeBytes === 0 ? [] : [{ blob, sizeBytes, chunkBytes, partNumber: 0 }];
     const content: Content = { ...draft, sizeBytes, segments, owner: caller.accountId };
     const command = { type: 'PutObject', content, condition } as const;
     return nameOrDiscard(this.#context, written, () =>
-      this.name<never>(caller, bucket, key, command, () => NO_GUARDS),
+      this.name<never>(caller, bucket, key, command, (found) => {
+        assertNameable(found, write);
+        return NO_GUARDS;
+      }),
     );
   }
 
@@ -194,6 +205,13 @@ export function refusalBeforeBody(
   if (isRejected(found)) return found;
   if (!isConditional(condition)) return undefined;
   return judgeCondition(stateOf(context.objects.get(bucket, key)), condition);
+}
+
+/** To be made before the write begins: its bytes are younger than what the bucket's revision says. */
+export function pendingWrite({ buckets, random }: ServiceContext, bucket: string): PendingWrite {
+  const since = buckets.revision(bucket);
+  assert(since !== undefined, 'a write goes to a bucket that is there');
+  return { bucket, blob: newId(random), since };
 }
 
 /** Bytes that failed their check are named by nobody: they go at once. */

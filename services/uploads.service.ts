@@ -25,6 +25,7 @@ import type {
   UploadListPage,
   UploadListRequest,
 } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import { assertNameable } from './bucket-collection.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type {
   Caller,
@@ -37,7 +38,14 @@ import type {
 } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { endUpload } from './end-upload.ts';
-import { describeOrDiscard, nameOrDiscard, type ObjectWriter, refusalBeforeBody } from './objects.service.ts';
+import {
+  describeOrDiscard,
+  nameOrDiscard,
+  type ObjectWriter,
+  pendingWrite,
+  refusalBeforeBody,
+} from './objects.service.ts';
+import type { PendingWrite } from './writes-in-flight.ts';
 
 export function createUploads(
   context: ServiceContext,
@@ -106,15 +114,20 @@ class UploadUseCases implements Uploads {
   }
 
   putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>> {
-    return this.#context.writes.track(() => this.#putPart(caller, request));
+    const write = pendingWrite(this.#context, request.upload.bucket);
+    return this.#context.writes.track(() => this.#putPart(caller, request, write), write);
   }
 
-  async #putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>> {
+  async #putPart(
+    caller: Caller,
+    request: PutPartRequest,
+    write: PendingWrite,
+  ): Promise<StoredPart | Rejection<UploadRejection>> {
     const { upload, partNumber, source, digests } = request;
     const { bucket, uploadId } = upload;
     const stream = partStream(bucket, uploadId, partNumber);
     const owner = `${objectStream(bucket, upload.key)}\n${stream}`;
-    const written = await this.#context.blobs.write({ source, owner, digests });
+    const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob });
     const { blob, sizeBytes, chunkBytes } = written;
     const described = describeOrDiscard(this.#context, written, () => request.describe(written));
     const part = { blob, sizeBytes, chunkBytes, ...described };
@@ -128,7 +141,13 @@ class UploadUseCases implements Uploads {
         view: () => {
           const found = this.#find(caller, bucket, uploadId);
           if (isRejected(found)) return found;
-          const alsoAt = [{ stream: uploadStream(bucket, uploadId), revision: upload.revision }];
+          const target = this.#buckets.find(caller, bucket);
+          if (isRejected(target)) return target;
+          assertNameable(target, write);
+          const alsoAt = [
+            { stream: uploadStream(bucket, uploadId), revision: upload.revision },
+            { stream: bucketStream(bucket), revision: target.revision },
+          ];
           return { state: partDecider.initial, expect: 'any', alsoAt };
         },
         refresh: () => untilCaughtUp(this.#context),

@@ -1,37 +1,36 @@
-// Owns the list of writes whose bytes may not have a name yet. It is how the collector knows, without
-// guessing how long a slow upload may take, that no chunk made since the oldest of them may be judged.
+// Owns the list of writes whose bytes may not have a name yet: what must be prolonged when it takes long
+// (bucket-collection.ts), and what a stopping program waits for.
 
-import type { Clock } from '#core/kernel/clock.ts';
+/** One body on its way to a name in a bucket. */
+export interface PendingWrite {
+  readonly bucket: string;
+  /** 32 hexadecimal digits. */
+  readonly blob: string;
+  /** Revision of the bucket's stream when the write began, or was prolonged last. */
+  since: number;
+}
 
 export class WritesInFlight {
-  readonly #clock: Clock;
-  /** Start time by ticket; insertion order is order of time, as the clock gives it. */
-  readonly #startedMs = new Map<number, number>();
-  #nextTicket = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
+  readonly #pending = new Set<PendingWrite>();
+  #count = 0;
 
   /** Runs `write`, from before its first chunk until its name is applied or given up. */
-  async track<Result>(write: () => Promise<Result>): Promise<Result> {
-    const ticket = this.#nextTicket++;
-    this.#startedMs.set(ticket, this.#clock.nowMs());
+  async track<Result>(write: () => Promise<Result>, pending?: PendingWrite): Promise<Result> {
+    this.#count++;
+    if (pending) this.#pending.add(pending);
     try {
       return await write();
     } finally {
-      this.#startedMs.delete(ticket);
+      this.#count--;
+      if (pending) this.#pending.delete(pending);
     }
   }
 
   get count(): number {
-    return this.#startedMs.size;
+    return this.#count;
   }
 
-  /** Chunks created at or after this time may belong to a write under way; Infinity when there is none. */
-  oldestMs(): number {
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const startedMs of this.#startedMs.values()) if (startedMs < oldest) oldest = startedMs;
-    return oldest;
+  pending(): Iterable<PendingWrite> {
+    return this.#pending;
   }
 }

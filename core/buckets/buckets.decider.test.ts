@@ -48,3 +48,17 @@ test('a closing bucket can be opened again, and opening an open one changes noth
   given(created).when({ type: 'ReopenBucket' }).then([]);
   given(created, closed).when(createAs('ada')).then({ rejected: 'operation-in-progress' });
 });
+
+test('collections are announced and writes prolonged while a bucket is open, no more', (t) => {
+  const { given } = deciderSpec(t, bucketDecider);
+  const announced: BucketEvent = { type: 'CollectionAnnounced', data: {} };
+  const prolonged = (blob: string): BucketEvent => ({ type: 'WriteProlonged', data: { blob } });
+  const prolong = { type: 'ProlongWrites', blobs: ['a', 'b'] } as const;
+  given(created).when({ type: 'AnnounceCollection' }).then([announced]);
+  given(created, announced)
+    .when(prolong)
+    .then([prolonged('a'), prolonged('b')]);
+  given(created, announced, prolonged('a')).when({ type: 'CloseBucket' }).then([closed]);
+  given(created, closed).when({ type: 'AnnounceCollection' }).then({ rejected: 'operation-in-progress' });
+  given(created, closed, deleted).when(prolong).then({ rejected: 'no-such-bucket' });
+});

@@ -13,7 +13,9 @@ export type BucketCommand =
   | { readonly type: 'CreateBucket'; readonly owner: string; readonly region: string }
   | { readonly type: 'CloseBucket' }
   | { readonly type: 'ReopenBucket' }
-  | { readonly type: 'DeleteBucket' };
+  | { readonly type: 'DeleteBucket' }
+  | { readonly type: 'AnnounceCollection' }
+  | { readonly type: 'ProlongWrites'; readonly blobs: readonly string[] };
 
 export type BucketDecisionCode =
   | 'no-such-bucket'
@@ -42,6 +44,13 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
       case 'DeleteBucket':
         if (state.status !== 'closing') return { rejected: 'operation-in-progress' };
         return [{ type: 'BucketDeleted', data: {} }];
+      case 'AnnounceCollection':
+        return whileOpen(state, [{ type: 'CollectionAnnounced', data: {} }]);
+      case 'ProlongWrites':
+        return whileOpen(
+          state,
+          command.blobs.map((blob) => ({ type: 'WriteProlonged', data: { blob } })),
+        );
       default:
         return unreachable(command);
     }
@@ -57,8 +66,16 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
         return state.status === 'absent' ? state : { ...state, status: 'open' };
       case 'BucketDeleted':
         return { status: 'absent' };
+      case 'CollectionAnnounced':
+      case 'WriteProlonged':
+        return state;
       default:
         return unreachable(event);
     }
   },
 };
+
+function whileOpen(state: BucketState, events: readonly BucketEvent[]) {
+  if (state.status === 'absent') return { rejected: 'no-such-bucket' } as const;
+  return state.status === 'closing' ? ({ rejected: 'operation-in-progress' } as const) : events;
+}

@@ -18,6 +18,10 @@ export const buckets = lifecycle('buckets', {
     BucketClosed: { id: 2, from: ['open'], to: 'closing', data: {} },
     BucketReopened: { id: 3, from: ['closing'], to: 'open', data: {} },
     BucketDeleted: { id: 4, from: ['closing'], to: 'absent', data: {} },
+    /** Writes that began before the one before the last of these may have lost their bytes. */
+    CollectionAnnounced: { id: 5, from: ['open'], to: 'open', data: {} },
+    /** The write of these bytes is still under way: it counts as begun now. */
+    WriteProlonged: { id: 6, from: ['open'], to: 'open', data: { blob: text(1) } },
   },
 });
 

@@ -21,12 +21,12 @@ test('a bucket keeps its owner, region and day through closing and opening again
   const createdMs = models.clock.nowMs();
   await create(models, 'photos');
   const created = { name: 'photos', owner: 'anna', region: 'eu-1', createdMs };
-  t.deepEqual(models.buckets.get('photos'), { ...created, status: 'open', revision: 0 });
+  t.deepEqual(models.buckets.get('photos'), { ...created, status: 'open', revision: 0, writesSince: 0 });
   models.clock.advance(1_000);
   await change(models, 'photos', 'BucketClosed');
-  t.deepEqual(models.buckets.get('photos'), { ...created, status: 'closing', revision: 1 });
+  t.deepEqual(models.buckets.get('photos'), { ...created, status: 'closing', revision: 1, writesSince: 0 });
   await change(models, 'photos', 'BucketReopened');
-  t.deepEqual(models.buckets.get('photos'), { ...created, status: 'open', revision: 2 });
+  t.deepEqual(models.buckets.get('photos'), { ...created, status: 'open', revision: 2, writesSince: 0 });
   await models.close();
 });
 
@@ -57,5 +57,38 @@ test('an owner has the own buckets only, by name, page after page', async (t) =>
   t.deepEqual(await namesOf(models, 'anna', 'd', 2), []);
   t.deepEqual(await namesOf(models, 'ann'), ['b2']);
   t.deepEqual(await namesOf(models, 'nobody'), []);
+  await models.close();
+});
+
+test('writes count since the announcement before the last, prolonged ones are kept so long', async (t) => {
+  const models = await openTestReadModels();
+  const blobs = ['a', 'b'].map((digit) => digit.repeat(32)) as [string, string];
+  const prolong = (blob: string) =>
+    models.append(buckets, bucketStream('photos'), { type: 'WriteProlonged', data: { blob } });
+  const announce = () =>
+    models.append(buckets, bucketStream('photos'), { type: 'CollectionAnnounced', data: {} });
+  await create(models, 'photos');
+  t.is(models.buckets.collection('music'), undefined);
+  await prolong(blobs[0]);
+  models.clock.advance(7_000);
+  await announce();
+  const announcedMs = models.clock.nowMs();
+  const prolonged = new Map([[blobs[0], 1]]);
+  t.deepEqual(models.buckets.collection('photos'), {
+    writesSince: 0,
+    announcedAt: 2,
+    announcedMs,
+    prolonged,
+  });
+  t.like(models.buckets.get('photos'), { status: 'open', revision: 2, writesSince: 0 });
+  await prolong(blobs[1]);
+  await announce();
+  t.deepEqual(models.buckets.collection('photos')?.prolonged, new Map([[blobs[1], 3]]));
+  t.like(models.buckets.get('photos'), { revision: 4, writesSince: 2 });
+  await change(models, 'photos', 'BucketClosed');
+  await change(models, 'photos', 'BucketDeleted');
+  t.is(models.buckets.collection('photos'), undefined);
+  await create(models, 'photos');
+  t.like(models.buckets.get('photos'), { revision: 7, writesSince: 7 });
   await models.close();
 });

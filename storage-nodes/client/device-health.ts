@@ -41,7 +41,7 @@ interface Health {
   asideUntilMs: number;
   /** A call did not end: its failures are told apart by that. */
   hangs: boolean;
-  /** When it was last heard of, once it no longer answers; 0: it does. */
+  /** Since when, once it no longer answers; 0: it does. */
   silentSinceMs: number;
   /** Of reads, a moving average; 0 before the first. */
   latencyMs: number;
@@ -122,9 +122,11 @@ export class DeviceHealth {
     health.hangs = false;
   }
 
-  /** @param sinceMs monotonic: when it was last heard of. */
-  silent(device: Device, sinceMs: number): void {
-    this.#of(device).silentSinceMs = Math.max(sinceMs, 1);
+  /** It gave no sign of life for limits.deviceSilentMs. */
+  silent(device: Device): void {
+    const health = this.#of(device);
+    if (health.silentSinceMs > 0) return;
+    health.silentSinceMs = Math.max(1, this.#clock.monotonicMs() - limits.deviceSilentMs);
   }
 
   /** Brings the conditions up to date. */

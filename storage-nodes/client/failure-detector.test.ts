@@ -121,3 +121,10 @@ test('where no other device is left a put waits for those that hang, but not for
   cluster.devices[0]?.release();
   cluster.devices[1]?.release();
 });
+
+test('a process that stood still takes no device for dead', async (t) => {
+  const cluster = chunkCluster(4);
+  await cluster.beat(3);
+  cluster.clock.advance(10 * limits.deviceGoneMs);
+  t.deepEqual(await cluster.detector.runOnce(), { up: 4, slow: 0, suspect: 0, down: 0 });
+});

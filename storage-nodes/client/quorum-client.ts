@@ -6,7 +6,7 @@ import type { Clock } from '#core/kernel/clock.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import { partitionOf } from '#core/ring/partition.ts';
 import type { Device, Ring } from '#core/ring/ring.ts';
-import type { Chunk, ChunkId } from '#storage-nodes/chunks/chunk-store.ts';
+import type { Chunk, ChunkId, ChunkInfo } from '#storage-nodes/chunks/chunk-store.ts';
 import type { ChunkClient, QuorumPut } from './blob-client.ts';
 import { DeviceHealth, type DeviceOutcome, failureOf, outcomeOf, throwBug } from './device-health.ts';
 import type { NodeChunks, NodeOf } from './device-port.ts';
@@ -36,6 +36,12 @@ export interface QuorumClient extends ChunkClient {
   /** Only ever grow. */
   readonly counters: Readonly<ChunkClientCounters>;
   readonly health: DeviceHealth;
+  readonly partitions: number;
+  /**
+   * The chunks of a partition, in order of placement, as the first of its primaries has them that can be
+   * asked; fewer when that one fails meanwhile.
+   */
+  chunksOf(partition: number): AsyncIterable<ChunkInfo>;
   /** To be called every limits.heartbeatMs: puts turn away from devices that hang. */
   beat(): void;
   /** Resolves when no repair waits or runs. */
@@ -86,6 +92,26 @@ class RingChunkClient implements QuorumClient {
 
   beat(): void {
     this.running.beat();
+  }
+
+  get partitions(): number {
+    return 2 ** this.#inForce().partitionPower;
+  }
+
+  async *chunksOf(partition: number): AsyncGenerator<ChunkInfo> {
+    const ring = this.#inForce();
+    const power = ring.partitionPower;
+    for (const device of ring.primaries(partition)) {
+      const chunks = this.node(device.id);
+      if (!chunks || this.health.isAside(device)) continue;
+      try {
+        yield* chunks.list({ partition: { number: partition, power } });
+      } catch (error) {
+        throwBug(error);
+        this.health.failed(device, error);
+      }
+      return;
+    }
   }
 
   #inForce(): Ring {

@@ -32,6 +32,8 @@ export interface BlobWriteRequest {
   /** As Chunk.owner. */
   readonly owner: string;
   readonly digests: readonly DigestAlgorithm[];
+  /** Of the blob that is made: fresh, and nobody else's. The stream makes one where it is absent. */
+  readonly blob?: string;
 }
 
 export interface WrittenBlob {

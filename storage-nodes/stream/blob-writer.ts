@@ -201,7 +201,7 @@ export class BlobWriter implements ByteSink {
     const data = lease.bytes.subarray(0, this.#filledBytes);
     this.#lease = undefined;
     this.#filledBytes = 0;
-    if (this.#handedOn === 0) this.#blob = newId(this.#parts.random);
+    if (this.#handedOn === 0) this.#blob = this.#request.blob ?? newId(this.#parts.random);
     const id = chunkIdOf(this.#blob, this.#handedOn++);
     this.#notLetGo++;
     let holders = 1;

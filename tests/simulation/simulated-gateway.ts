@@ -10,6 +10,7 @@ import { startDaemon } from '#core/runtime/daemon.ts';
 import { openReadModels, projections, type ReadModels } from '#projections/all.ts';
 import type { ProjectionRunner } from '#projections/store/projection.ts';
 import { createProjectionRunner } from '#projections/store/runner.ts';
+import { BucketCollection } from '#services/bucket-collection.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { Collector } from '#services/collector.ts';
 import { createCloud } from '#services/create-cloud.ts';
@@ -52,6 +53,7 @@ export interface OpenGateway {
   readonly blobs: ReturnType<typeof createBlobStream>;
   readonly writes: WritesInFlight;
   readonly collector: Collector;
+  readonly collection: BucketCollection;
 }
 
 export class SimulatedGateway {
@@ -138,24 +140,24 @@ export class SimulatedGateway {
     const blobs = createBlobStream({ chunks, random, clock, digests, budgetBytes });
     await runner.whenCaughtUp(await log.tail());
     const models = openReadModels(runner);
-    const writes = new WritesInFlight(clock);
+    const writes = new WritesInFlight();
     const barrier = () => undefined;
     const context = { ...models, log, runner, blobs, writes, random, barrier };
     const { cloud } = createCloud(context, memorySubjectKeys());
+    const collection = new BucketCollection(context, clock, GRACE_MS);
     const collector = new Collector({
       ...{ clock, chunks, graceMs: GRACE_MS },
-      devices: () => ring().devices.flatMap(({ id }) => node(id) ?? []),
       isNamed: models.namedBlobs.isNamed,
-      oldestWriteMs: () => writes.oldestMs(),
+      buckets: collection,
     });
     const open = {
-      ...{ life, cloud, log, runner, models, cluster, chunks, blobs, writes, collector },
+      ...{ life, cloud, log, runner, models, cluster, chunks, blobs, writes, collector, collection },
     };
     this.#startDaemons(open);
     return open;
   }
 
-  #startDaemons({ life, collector }: OpenGateway): void {
+  #startDaemons({ life, collector, collection }: OpenGateway): void {
     const { trace } = this.#options.world;
     const daemon = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>) =>
       startDaemon({
@@ -166,6 +168,7 @@ export class SimulatedGateway {
           trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
         },
       });
+    daemon('write-prolonger', GRACE_MS / 8, () => collection.runOnce());
     daemon('collector', COLLECT_INTERVAL_MS, (signal) => collector.runOnce(signal));
   }
 

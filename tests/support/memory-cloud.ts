@@ -39,7 +39,7 @@ export async function openMemoryCloud(): Promise<MemoryCloud> {
     log,
     runner,
     blobs,
-    writes: new WritesInFlight(clock),
+    writes: new WritesInFlight(),
     random,
     barrier: () => undefined,
   };
