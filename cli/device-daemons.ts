@@ -21,7 +21,12 @@ export interface DevicesDaemonsParts {
 
 export function devicesDaemons({ stores, auditor, replicator, detector }: DevicesDaemonsParts): DaemonSpec[] {
   return [
-    { name: 'auditor', intervalMs: limits.auditIntervalMs, runOnce: (signal) => auditor.runOnce(signal) },
+    {
+      name: 'auditor',
+      intervalMs: limits.auditIntervalMs,
+      runOnce: (signal, report) =>
+        auditor.runOnce(signal, ({ checked, total }) => report({ done: checked, total })),
+    },
     {
       name: MOVING_DAEMON,
       intervalMs: limits.replicateIntervalMs,

@@ -3,6 +3,7 @@
 // disk agree on which device it is.
 
 import { join } from 'node:path';
+import { limits } from '#core/kernel/limits.ts';
 import type { Address } from '#core/kernel/network.ts';
 import { parseAddress } from '#core/kernel/network.ts';
 import { type DirectoryLock, lockDirectory } from '#core/log/embedded/directory-lock.ts';
@@ -12,6 +13,7 @@ import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
 import { DeviceHealth } from '#storage-nodes/client/device-health.ts';
 import { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
+import { ByteRate } from '#storage-nodes/replication/byte-rate.ts';
 import { createReplicator } from '#storage-nodes/replication/replicator.ts';
 import { serveNode } from '#storage-nodes/wire/node-server.ts';
 import type { NodeServer, WireCredentials } from '#storage-nodes/wire/node-wire.ts';
@@ -103,7 +105,8 @@ async function open(
   const seen = { ring, node: peers.device, clock, health };
   const detector = new FailureDetector(seen);
   const replicator = createReplicator({ ...seen, isOurs: (each) => stores.has(each) });
-  const auditor = createAuditor({ ring, store: device, repair: (chunk) => replicator.repair(chunk) });
+  const rate = new ByteRate(clock, limits.auditorBytesPerSecond);
+  const auditor = createAuditor({ ring, store: device, repair: (id) => replicator.repair(id), rate });
   const specs = devicesDaemons({ stores, auditor, replicator, detector });
   const daemons = new NodeDaemons({ clock, logger, daemons: specs });
   closers.push(() => daemons.stop());

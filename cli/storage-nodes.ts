@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '#core/kernel/clock.ts';
+import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { type ClusterRing, placeFirstDevices } from '#core/runtime/cluster-ring.ts';
 import { createAuditor } from '#storage-nodes/audit/auditor.ts';
@@ -12,6 +13,7 @@ import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
 import { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
 import { createChunkClient } from '#storage-nodes/client/quorum-client.ts';
+import { ByteRate } from '#storage-nodes/replication/byte-rate.ts';
 import { createReplicator } from '#storage-nodes/replication/replicator.ts';
 import type { CloudNodes, ObservedNode } from './cloud-nodes.ts';
 import type { DeviceStatus } from './control-messages.ts';
@@ -49,7 +51,8 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
   const detector = new FailureDetector({ ring, node, health, onBeat: () => chunks.beat() });
   const isOurs = (deviceId: number) => devices.stores.has(deviceId);
   const replicator = createReplicator({ ring, node, clock, health, isOurs });
-  const auditor = createAuditor({ ring, store: node, repair: (id) => replicator.repair(id) });
+  const rate = new ByteRate(clock, limits.auditorBytesPerSecond);
+  const auditor = createAuditor({ ring, store: node, repair: (id) => replicator.repair(id), rate });
   return {
     stores: devices.stores,
     chunks,

@@ -27,7 +27,7 @@
 //             there are finitely many.
 // A bucket that is deleted and made again counts as announced twice at its making, so no write from before
 // names anything in the new one; and while there is no bucket nothing can be named. What a part of an upload
-// names is named. Reads: a chunk is deleted no sooner than the grace period after it was found without a name.
+// names is named. Reads: a chunk is deleted no sooner than the grace period after it was found unnamed.
 // Chunks whose owner is no stream of a bucket are left alone.
 
 import type { Clock } from '#core/kernel/clock.ts';

@@ -45,7 +45,9 @@ export const limits = {
   /** Offsets of a partition; written down when a log begins. */
   orderedWindow: 1_048_576,
   kafkaPartitions: 4,
-  kafkaConnectMs: 3_000,
+  /** One connection, and a session, which may have to try several brokers. */
+  kafkaConnectionMs: 1_500,
+  kafkaConnectMs: 5_000,
   kafkaRequestMs: 5_000,
   /** What brokers give their replicas to acknowledge; below the time of a request. */
   kafkaAckMs: 4_000,
@@ -96,7 +98,8 @@ export const limits = {
   replicatorBytesPerSecond: 64 * MIB,
   /** What looking at a chunk counts as, so that listing too has a bounded pace. */
   replicatorListedBytes: 2 * KIB,
-  auditorStepChunks: 256,
+  auditorStepChunks: 16,
+  auditorBytesPerSecond: 32 * MIB,
 
   // Chunks. A chunk is the unit of placement, a block the unit of checksum.
   chunkBytes: 1 * MIB,

@@ -5,6 +5,7 @@ import test from 'ava';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { AuditReport, ChunkId } from '#storage-nodes/chunks/chunk-store.ts';
+import { ByteRate } from '#storage-nodes/replication/byte-rate.ts';
 import { chunkCluster } from '#tests/support/chunk-cluster.ts';
 import { type AuditedChunks, createAuditor } from './auditor.ts';
 
@@ -55,10 +56,10 @@ test('a pass reads each chunk of each device once, wherever the last one ended',
   const count = limits.auditorStepChunks * 2 + 10;
   const stores = [new CountedChunks(count), new CountedChunks(count, 300), new CountedChunks(0)];
   const { auditor } = audited(stores);
-  t.deepEqual(await auditor.runOnce(), { checked: 2 * count, damaged: 0, failed: 0 });
+  t.like(await auditor.runOnce(), { checked: 2 * count, damaged: 0, failed: 0 });
   for (const { reads } of stores) t.true(reads.every((times) => times === 1));
   await auditor.runOnce();
-  t.deepEqual(auditor.counters, { checked: 4 * count, damaged: 0, failed: 0 });
+  t.deepEqual(auditor.counters, { checked: 4 * count, readBytes: 400 * count, damaged: 0, failed: 0 });
 });
 
 test('what is damaged is handed on for repair, once', async (t) => {
@@ -66,7 +67,7 @@ test('what is damaged is handed on for repair, once', async (t) => {
   for (const chunk of [3, 4, 19]) stores[0]?.damaged.add(chunk);
   stores[2]?.damaged.add(7);
   const { auditor, repaired } = audited(stores);
-  t.deepEqual(await auditor.runOnce(), { checked: 40, damaged: 4, failed: 0 });
+  t.like(await auditor.runOnce(), { checked: 40, damaged: 4, failed: 0 });
   t.deepEqual(repaired, [3, 4, 19, 7]);
   t.like(await auditor.runOnce(), { damaged: 0 });
 });
@@ -82,22 +83,37 @@ test('a device that breaks off and a repair that fails are counted, and the pass
       throw new Fault('chunk-unreadable', 'nobody has it');
     },
   });
-  t.deepEqual(await auditor.runOnce(), { checked: 5, damaged: 1, failed: 2 });
+  t.like(await auditor.runOnce(), { checked: 5, damaged: 1, failed: 2 });
 });
 
 test('a pass shows its progress and ends when it is told to', async (t) => {
   const store = new CountedChunks(limits.auditorStepChunks * 10);
   const ending = new AbortController();
   const seen: number[] = [];
-  const auditor = createAuditor({
-    ring: chunkCluster(3).ring,
-    store: () => store,
-    repair: async () => {},
-    onProgress: ({ checked }) => {
-      seen.push(checked / limits.auditorStepChunks);
-      if (seen.length === 3) ending.abort();
-    },
+  const auditor = createAuditor({ ring: chunkCluster(3).ring, store: () => store, repair: async () => {} });
+  await auditor.runOnce(ending.signal, ({ checked, total }) => {
+    t.is(total, 3 * limits.auditorStepChunks * 10);
+    seen.push(checked / limits.auditorStepChunks);
+    if (seen.length === 3) ending.abort();
   });
-  await auditor.runOnce(ending.signal);
   t.deepEqual(seen, [1, 2, 3]);
+});
+
+test('a pass reads no more bytes a second than its rate gives', async (t) => {
+  const { ring, clock } = chunkCluster(3);
+  const stores = [new CountedChunks(1_000)];
+  const rate = new ByteRate(clock, 10_000);
+  const auditor = createAuditor({ ring, store: (id) => stores[id], repair: async () => {}, rate });
+  const startMs = clock.nowMs();
+  let ended = false;
+  const pass = auditor.runOnce().finally(() => {
+    ended = true;
+  });
+  while (!ended) {
+    await new Promise(setImmediate);
+    clock.advance(10);
+  }
+  t.like(await pass, { checked: 1_000, readBytes: 100_000 });
+  const stepMs = (limits.auditorStepChunks * 100) / 10;
+  t.true(clock.nowMs() - startMs >= 10_000 - 200 - stepMs, `${clock.nowMs() - startMs} ms`);
 });

@@ -10,7 +10,7 @@ import type { Chunk } from '#storage-nodes/chunks/chunk-store.ts';
 import { type ChunkCluster, chunkCluster } from '#tests/support/chunk-cluster.ts';
 import type { FailingDevice } from '#tests/support/failing-device.ts';
 import { ByteRate } from './byte-rate.ts';
-import { createReplicator } from './replicator.ts';
+import { createReplicator, type Replicator } from './replicator.ts';
 
 async function stored(cluster: ChunkCluster, count: number, sizeBytes = 100): Promise<Chunk[]> {
   const chunks = Array.from({ length: count }, () => cluster.chunk(sizeBytes));
@@ -299,5 +299,67 @@ test('whatever was lost, a pass brings home all that some device still has', asy
       },
     ),
     { numRuns: 60 },
+  );
+});
+
+type Blow =
+  | { readonly kind: 'put'; readonly count: number }
+  | { readonly kind: 'dead' | 'well' | 'wipe' | 'drain' | 'replicate'; readonly device: number };
+
+const device = fc.nat(5);
+const blow: fc.Arbitrary<Blow> = fc.oneof(
+  fc.record({ kind: fc.constant('put' as const), count: fc.integer({ min: 1, max: 5 }) }),
+  fc.record({ kind: fc.constantFrom<('dead' | 'well' | 'drain')[]>('dead', 'well', 'drain'), device }),
+  fc.record({ kind: fc.constantFrom<('wipe' | 'replicate')[]>('wipe', 'replicate', 'replicate'), device }),
+);
+
+function drain(cluster: ChunkCluster, drained: number): void {
+  const shape = { partitionPower: 6, replicas: 3, minMoveIntervalMs: 0, seed: 5 };
+  const devices = cluster.ring().devices.map((each) => ({ ...each, weight: each.id === drained ? 0 : 1 }));
+  cluster.setRing(rebalance({ shape, devices, previous: cluster.ring(), nowMs: 1 }).ring);
+}
+
+test('after any blows each process heals its share: all is at home, nothing is extra, at the rate', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(blow, { minLength: 5, maxLength: 25 }), async (blows) => {
+      const cluster = chunkCluster(6);
+      const rate = new ByteRate(cluster.clock, 1_000_000);
+      const { health } = cluster;
+      const processes = cluster.devices.map((_, id) =>
+        createReplicator({ ...cluster.parts, health, rate, isOurs: (deviceId) => deviceId === id }),
+      );
+      const chunks = await stored(cluster, 10, 500);
+      const startMs = cluster.clock.nowMs();
+      let wiped = false;
+      for (const each of blows) {
+        const struck = 'device' in each ? (cluster.devices[each.device] as FailingDevice) : undefined;
+        if (each.kind === 'put') {
+          for (let i = 0; i < each.count; i++) {
+            const chunk = cluster.chunk(500);
+            const put = cluster.client.put(chunk);
+            await put.durable.then(() => chunks.push(chunk)).catch(() => {});
+            await put.released;
+          }
+        } else if (each.kind === 'drain') drain(cluster, each.device);
+        else if (each.kind === 'replicate') {
+          await passingTime(cluster, (processes[each.device] as Replicator).runOnce());
+        } else if (each.kind !== 'wipe' && struck) struck.mode = each.kind;
+        else if (!wiped && struck) {
+          // Two disks lost at once may take what only they had; that one is lost is what replicas are for.
+          wiped = true;
+          await struck.wipe();
+        }
+        await cluster.beat(1);
+      }
+      for (const each of cluster.devices) each.mode = 'well';
+      await cluster.beat(15);
+      for (let round = 0; round < 4; round++) {
+        for (const each of processes) await passingTime(cluster, each.runOnce());
+      }
+      for (const chunk of chunks) t.true(await isAtHome(cluster, chunk));
+      const copied = processes.reduce((sum, { counters }) => sum + counters.copiedBytes, 0);
+      t.true(copied / 1_000 <= cluster.clock.nowMs() - startMs + 100 + 1);
+    }),
+    { numRuns: 15 },
   );
 });
