@@ -22,6 +22,8 @@ export interface ClusterMemberOptions {
   onRemoved(): void;
 }
 
+const WARN_EVERY = 20;
+
 export class ClusterMember implements ClusterView {
   readonly #options: ClusterMemberOptions;
   readonly #callers: readonly ControlCaller[];
@@ -94,7 +96,9 @@ export class ClusterMember implements ClusterView {
         return await caller.call<JoinReply>('Join', request);
       } catch (error) {
         if (error instanceof CommandFailed) throw error;
-        logger.warn({ gateway: caller.address, reason: explain(error) }, 'no gateway lets the node join yet');
+        // Gateways may be starting beside us.
+        const level = attempt % WARN_EVERY === WARN_EVERY - 1 ? 'warn' : 'info';
+        logger[level]({ gateway: caller.address, reason: explain(error) }, 'no gateway answers yet');
         await transport.clock.sleep(limits.controlRetryMs, signal);
       }
     }

@@ -1,12 +1,12 @@
 // Owns `strata doctor`: what may be wrong with a running cluster, one sentence a finding. It changes nothing,
 // and each check is bounded in time: a part that hangs is itself a finding.
 
-import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Ring } from '#core/ring/ring.ts';
 import type { DeviceHealth } from '#storage-nodes/client/device-health.ts';
 import type { ObservedNode } from './cloud-nodes.ts';
 import type { OpenCloud } from './compose.ts';
+import { inTime } from './in-time.ts';
 import { eventsOf } from './metrics.ts';
 import type { Finding } from './operations.ts';
 import { type RingReport, ringReport } from './ring-report.ts';
@@ -42,19 +42,6 @@ async function examineLog({ log, runner, clock }: Parts): Promise<Finding[]> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return [{ check: 'log', ok: false, finding: `the log does not answer: ${why}` }];
-  }
-}
-
-async function inTime<Value>(clock: Clock, work: Promise<Value>): Promise<Value> {
-  const settled = new AbortController();
-  const late = clock.sleep(limits.controlCallMs, settled.signal).then(() => {
-    throw new Error(`nothing for ${limits.controlCallMs} ms`);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    late.catch(() => {});
-    settled.abort();
   }
 }
 

@@ -7,6 +7,8 @@ import type { AccessEntry } from '#gateways/edge/http-server.ts';
 import { type Health, processMetrics } from './admin-server.ts';
 import type { OpenCloud } from './compose.ts';
 import type { DaemonStatus, NodeStatus } from './control-messages.ts';
+import { inTime } from './in-time.ts';
+import { ringReport } from './ring-report.ts';
 
 export interface CloudMetrics {
   readonly registry: Registry;
@@ -34,19 +36,31 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
     registers,
   });
-  gauge(registers, 'strata_log_events', 'Events on the log.', async () => eventsOf(await open.log.tail()));
+  const tail = async () => eventsOf(await inTime(open.clock, open.log.tail()));
+  gauge(registers, 'strata_log_up', '1 while the log answers.', () =>
+    tail().then(
+      () => 1,
+      () => 0,
+    ),
+  );
+  gauge(registers, 'strata_log_events', 'Events on the log.', tail);
   gauge(
     registers,
     'strata_read_model_lag_events',
     'Events on the log that the read models have not applied yet.',
-    async () => eventsOf(await open.log.tail()) - eventsOf(open.runner.applied()),
+    async () => (await tail()) - eventsOf(open.runner.applied()),
   );
   gauge(
     registers,
     'strata_read_model_checkpoint_lag_events',
     'Events that a restart would apply again.',
-    async () => eventsOf(await open.log.tail()) - eventsOf(open.runner.checkpoint()),
+    async () => (await tail()) - eventsOf(open.runner.checkpoint()),
   );
+  gauge(registers, 'strata_ring_version', 'Version of the ring in force.', () => open.cluster.ring().version);
+  gauge(registers, 'strata_nodes_down', 'Nodes of the cluster that do not answer.', async () => {
+    const { nodes } = ringReport(open.cluster.state, open.cluster.ring(), await open.nodes.status());
+    return nodes.filter(({ state }) => state === 'down').length;
+  });
   gauge(
     registers,
     'strata_writes_in_flight',
@@ -145,12 +159,12 @@ export function daemonGauges(registers: Registry[], daemons: () => readonly Daem
 export async function cloudHealth(open: OpenCloud): Promise<Health> {
   const health: Record<string, string> = {};
   try {
-    const behind = open.runner.whenCaughtUp(await open.log.tail());
+    const tail = await inTime(open.clock, open.log.tail());
     health.log = 'ok';
-    if (behind) await behind;
+    await inTime(open.clock, open.runner.whenCaughtUp(tail));
     health.readModels = 'ok';
   } catch {
-    health.log ??= 'closed or damaged';
+    health.log ??= 'does not answer';
     health.readModels ??= 'stopped';
   }
   const there = open.cluster.state.devices.length;

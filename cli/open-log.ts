@@ -6,6 +6,7 @@ import type { Clock } from '#core/kernel/clock.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
 import type { EventLog } from '#core/log/event-log.ts';
+import { openEventStoreLog, parseEventStoreAddress } from '#core/log/eventstore/eventstore-log.ts';
 import { openKafkaLog, parseKafkaAddress } from '#core/log/kafka/kafka-log.ts';
 import { CommandFailed } from './failure.ts';
 
@@ -26,8 +27,8 @@ export interface LogSource {
 }
 
 /**
- * `embedded` is the log in the data directory, `embedded:DIR` one elsewhere, `kafka://host:port,…/topic` one
- * on a broker.
+ * `embedded` is the log in the data directory, `embedded:DIR` one elsewhere; `kafka://host:port,…/topic` and
+ * `esdb://host:port/name` are shared with others.
  * @throws CommandFailed for anything else
  */
 export function logSource(text: string): LogSource {
@@ -42,17 +43,22 @@ export function logSource(text: string): LogSource {
         }),
     };
   }
-  if (text.startsWith('kafka:')) {
-    try {
-      parseKafkaAddress(text);
-    } catch (error) {
-      throw new CommandFailed(error instanceof Error ? error.message : String(error));
-    }
-    return {
-      isShared: true,
-      open: ({ directory, ...more }) =>
-        openKafkaLog({ address: text, directory: join(directory, 'log'), ...more }),
-    };
+  const broker = BROKERS.find(({ scheme }) => scheme.test(text));
+  if (!broker)
+    throw new CommandFailed(`${text} is no log: say embedded, embedded:DIR, kafka://… or esdb://…`);
+  try {
+    broker.parse(text);
+  } catch (error) {
+    throw new CommandFailed(error instanceof Error ? error.message : String(error));
   }
-  throw new CommandFailed(`${text} is no log: say embedded, embedded:DIR or kafka://host:port,…/topic.`);
+  return {
+    isShared: true,
+    open: ({ directory, ...more }) =>
+      broker.open({ address: text, directory: join(directory, 'log'), ...more }),
+  };
 }
+
+const BROKERS = [
+  { scheme: /^kafka:/, parse: parseKafkaAddress, open: openKafkaLog },
+  { scheme: /^esdb(\+discover)?:/, parse: parseEventStoreAddress, open: openEventStoreLog },
+];

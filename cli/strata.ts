@@ -49,7 +49,11 @@ function strata(): Command {
 function addGateway(program: Command): void {
   withAccess(withData(program.command('gateway').description('one gateway of a cluster')))
     .option('--json', 'print one JSON line on stdout once it serves')
-    .option('--log <log>', 'embedded, embedded:DIR or kafka://host:port,…/topic', 'embedded')
+    .option(
+      '--log <log>',
+      'embedded, embedded:DIR, kafka://host:port,…/topic or esdb://host:port/name',
+      'embedded',
+    )
     .option('--s3 <host:port>', 'S3', hostAndPortOf, { host: '127.0.0.1', port: 9000 })
     .option('--admin <host:port>', '/healthz, /metrics', hostAndPortOf, { host: '127.0.0.1', port: 9090 })
     .option('--control <host:port>', 'where nodes join', hostAndPortOf, { host: '127.0.0.1', port: 9091 })

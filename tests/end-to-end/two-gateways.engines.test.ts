@@ -12,6 +12,7 @@ import {
 import test from 'ava';
 import { ClusterProcesses } from '#tests/support/cluster-processes.ts';
 import { KAFKA, KafkaServer } from '#tests/support/kafka-server.ts';
+import { judgeRandomClients, SEED } from '#tests/support/random-clients.ts';
 import { s3ClientOf } from '#tests/support/strata-process.ts';
 
 const BUCKET = 'two-doors';
@@ -57,6 +58,10 @@ test.serial(`what one gateway acknowledged the other shows at once (${KAFKA})`, 
       [...there].sort(),
     );
   }
+});
+
+test.serial(`eight clients of two gateways see one order of things (seed ${SEED})`, async (t) => {
+  await judgeRandomClients(t, [cluster.client(0, { maxAttempts: 1 }), cluster.client(1, { maxAttempts: 1 })]);
 });
 
 test.serial(

@@ -5,11 +5,11 @@ import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import { SUBJECT_KEY_BYTES } from '#core/identity/subject-keys.ts';
 import { type ManualClock, systemClock } from '#core/kernel/clock.ts';
 import { newId } from '#core/kernel/ids.ts';
-import { seededRandom } from '#core/kernel/random.ts';
+import { seededRandom, systemRandom } from '#core/kernel/random.ts';
 import type { EventLog } from '#core/log/event-log.ts';
 import type { AccountService } from '#services/accounts.service.ts';
 import type { Cloud } from '#services/cloud.ts';
-import type { ServiceContext } from '#services/context.ts';
+import { type ServiceContext, untilCaughtUp } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
@@ -27,11 +27,19 @@ export interface MemoryCloud {
   close(): Promise<void>;
 }
 
-export async function openMemoryCloud(): Promise<MemoryCloud> {
-  const models = await openTestReadModels();
+/** What several gateways have in common, where there are several. */
+export interface SharedParts {
+  readonly log?: EventLog;
+  readonly chunks?: MemoryChunkClient;
+  readonly keys?: SubjectKeys;
+}
+
+export async function openMemoryCloud(shared: SharedParts = {}): Promise<MemoryCloud> {
+  const models = await openTestReadModels(shared.log ? { log: shared.log } : {});
   const { clock, log, runner } = models;
-  const random = seededRandom(2);
-  const chunks = new MemoryChunkClient();
+  // Blobs of several gateways must differ.
+  const random = shared.log ? systemRandom : seededRandom(2);
+  const chunks = shared.chunks ?? new MemoryChunkClient();
   const digests = createInlineDigestPool();
   const blobs = createBlobStream({ chunks, random, clock: systemClock, digests });
   const context: ServiceContext = {
@@ -41,10 +49,10 @@ export async function openMemoryCloud(): Promise<MemoryCloud> {
     blobs,
     writes: new WritesInFlight(),
     random,
-    barrier: () => undefined,
+    barrier: () => (shared.log ? untilCaughtUp(context) : undefined),
   };
   return {
-    ...createCloud(context, memorySubjectKeys()),
+    ...createCloud(context, shared.keys ?? memorySubjectKeys()),
     clock,
     log,
     chunks,

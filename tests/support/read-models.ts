@@ -3,7 +3,7 @@
 import { ManualClock } from '#core/kernel/clock.ts';
 import type { EventOf, Lifecycle, LifecycleTable } from '#core/kernel/lifecycle.ts';
 import { seededRandom } from '#core/kernel/random.ts';
-import type { Appended } from '#core/log/event-log.ts';
+import type { Appended, EventLog } from '#core/log/event-log.ts';
 import { openReadModels, projections, type ReadModels } from '#projections/all.ts';
 import { createMemoryStore } from '#projections/store/memory-store.ts';
 import type { ProjectionRunner } from '#projections/store/projection.ts';
@@ -15,7 +15,7 @@ export const SYSTEM = { user: 'system', project: '', requestId: '' };
 
 export interface TestReadModels extends ReadModels {
   readonly clock: ManualClock;
-  readonly log: MemoryLog;
+  readonly log: EventLog;
   readonly store: ReadStore;
   readonly runner: ProjectionRunner;
   /** Resolves when the event is applied. */
@@ -28,7 +28,7 @@ export interface TestReadModels extends ReadModels {
 }
 
 export interface TestReadModelsOptions {
-  readonly log?: MemoryLog;
+  readonly log?: EventLog;
   readonly store?: ReadStore;
   readonly partitions?: number;
 }

@@ -32,6 +32,15 @@ export interface S3ServerOptions {
   readonly region?: string;
   /** Stands between the gateway and the cloud, e.g. to let something fail. */
   readonly around?: (cloud: Cloud) => Cloud;
+  /** Default: one that it opens. */
+  readonly memory?: MemoryCloud;
+  /** Of the accounts `owner` and `other`, where another gateway has made them. */
+  readonly keys?: readonly AccessKey[];
+}
+
+interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 /** What the SDK hands to whoever carries its requests. */
@@ -50,6 +59,8 @@ export class S3Server {
   readonly client: S3Client;
   /** Of the account `other`. */
   readonly other: S3Client;
+  /** Of both accounts. */
+  readonly keys: readonly AccessKey[];
   /** What the gateway logged. */
   readonly logged: object[];
   readonly #config: S3ClientConfig;
@@ -59,12 +70,13 @@ export class S3Server {
     memory: MemoryCloud;
     port: number;
     region: string;
-    keys: readonly { accessKeyId: string; secretAccessKey: string }[];
+    keys: readonly AccessKey[];
     logged: object[];
     stop: () => Promise<void>;
   }) {
     this.memory = parts.memory;
     this.endpoint = `http://127.0.0.1:${parts.port}`;
+    this.keys = parts.keys;
     this.logged = parts.logged;
     this.#stop = parts.stop;
     const [owner, other] = parts.keys;
@@ -76,9 +88,9 @@ export class S3Server {
 
   static async start(options: S3ServerOptions = {}): Promise<S3Server> {
     const { region = 'us-east-1', around = (cloud) => cloud } = options;
-    const memory = await openMemoryCloud();
-    const keys: { accessKeyId: string; secretAccessKey: string }[] = [];
-    for (const name of ['owner', 'other']) {
+    const memory = options.memory ?? (await openMemoryCloud());
+    const keys: AccessKey[] = [...(options.keys ?? [])];
+    for (const name of keys.length > 0 ? [] : ['owner', 'other']) {
       const account = await memory.accounts.addAccount(name);
       if ('rejected' in account) throw new Error(account.rejected);
       keys.push(account);
