@@ -20,7 +20,7 @@ export interface SubjectKeys {
   make(owner: string): Promise<{ readonly blob: string; readonly key: Uint8Array }>;
   /** Undefined when the key was destroyed. */
   find(blob: string): Promise<Uint8Array | undefined>;
-  /** Whatever was sealed under the key is gone; copies out of reach go when their devices are back. */
+  /** Whatever was sealed under the key is gone, as far as its copies can be reached. */
   destroy(blob: string): Promise<void>;
 }
 
