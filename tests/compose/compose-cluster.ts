@@ -25,6 +25,8 @@ export type Gateway = (typeof gateways)[number];
 export type StorageNode = (typeof storageNodes)[number];
 type Service = Gateway | StorageNode | 'kafka' | 'eventstore';
 
+const everyService = [...storageNodes, ...gateways, 'kafka'] as const;
+
 export interface ClusterSettings {
   /** Of compose.yaml. */
   readonly profile?: string;
@@ -166,9 +168,18 @@ export class ComposeCluster {
     return `tcp:127.0.0.1:${port}`;
   }
 
+  /** Services that ended of their own accord, and were started again by Docker. */
+  async restarted(): Promise<readonly string[]> {
+    const counted = everyService.map(async (service) => {
+      const { RestartCount } = await (await this.#container(service)).inspect();
+      return RestartCount > 0 ? [`${service}: ${RestartCount} times`] : [];
+    });
+    return (await Promise.all(counted)).flat();
+  }
+
   /** The last of what each container said. */
   async lastWords(): Promise<string> {
-    const said = [...storageNodes, ...gateways, 'kafka' as const].map(async (service) => {
+    const said = everyService.map(async (service) => {
       const { id } = await this.#container(service);
       const command = ['-c', 'docker logs --tail 25 "$1" 2>&1', 'logs', id];
       return `== ${service}\n${await runEngine('sh', command, process.env)}`;

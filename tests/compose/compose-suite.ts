@@ -77,6 +77,7 @@ class ComposeSuite {
       const { complaints, nodes, chunks } = await untilConverged(this.cluster(), CONVERGED_WITHIN_MS);
       t.deepEqual(complaints.slice(0, 10), [], `${complaints.length} chunks are not where they should be`);
       t.deepEqual(nodes, storageNodes);
+      t.deepEqual(await this.cluster().restarted(), [], 'what nobody killed went down');
       done('converged');
       t.log(`${load.objects} objects in ${chunks} chunks are as acknowledged: ${times.join(', ')}`);
     } catch (error) {
