@@ -172,23 +172,47 @@ class MemoryFile implements DiskFile {
     const content = this.#content;
     const { sizeBytes } = content;
     // What is written while the disk works is not durable by this.
-    const sectors = [...content.unsynced].map(([sector, write]) => {
-      const bytes = content.bytes.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
-      return { sector, write, bytes: Buffer.from(bytes) };
-    });
+    const runs = runsOf(content);
     await this.#disk.syncing();
     const error = this.#disk.syncErrors.shift();
     if (error) throw error;
     if (content.durable.length < sizeBytes) {
       content.durable = Buffer.concat([content.durable], sizeBytes);
     }
-    for (const { sector, write, bytes } of sectors) {
-      bytes.copy(content.durable, sector * SECTOR_BYTES);
-      if (content.unsynced.get(sector) === write) content.unsynced.delete(sector);
+    for (const { first, writes: lastWrites, bytes } of runs) {
+      bytes.copy(content.durable, first * SECTOR_BYTES);
+      for (const [at, write] of lastWrites.entries()) {
+        if (content.unsynced.get(first + at) === write) content.unsynced.delete(first + at);
+      }
     }
   }
 
   close(): void {}
+}
+
+/** Sectors one behind the other, each with the number of its last write. */
+interface Run {
+  readonly first: number;
+  readonly writes: number[];
+  bytes: Buffer;
+}
+
+/** All that is not synced, as it is now. */
+function runsOf({ bytes, unsynced }: Content): Run[] {
+  const runs: Run[] = [];
+  let last: Run | undefined;
+  for (const [sector, write] of unsynced) {
+    if (last && last.first + last.writes.length === sector) last.writes.push(write);
+    else {
+      last = { first: sector, writes: [write], bytes };
+      runs.push(last);
+    }
+  }
+  for (const run of runs) {
+    const end = (run.first + run.writes.length) * SECTOR_BYTES;
+    run.bytes = Buffer.from(bytes.subarray(run.first * SECTOR_BYTES, end));
+  }
+  return runs;
 }
 
 function torn(content: Content, random: Random): Buffer {

@@ -37,7 +37,7 @@ export interface GroupWriterOptions {
   readonly troubled: () => void;
 }
 
-const GATHER_BYTES = 1 * MIB;
+const GATHER_BYTES = Math.min(1 * MIB, limits.chunkBatchBytes);
 const COPIED_BYTES_MAX = 32 * KIB;
 const ALIGNMENT = 8;
 

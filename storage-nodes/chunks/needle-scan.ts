@@ -2,7 +2,7 @@
 // place hides nothing behind it: after bytes that are no needle it looks for the next one (by the segment's
 // salt).
 
-import { KIB, MIB } from '#core/kernel/limits.ts';
+import { KIB, limits, MIB } from '#core/kernel/limits.ts';
 import {
   blocksMatch,
   checksumsOf,
@@ -73,7 +73,7 @@ export interface ScanOptions {
   readonly searchBytes: number;
 }
 
-const DATA_WINDOW_BYTES = 4 * MIB;
+const DATA_WINDOW_BYTES = Math.min(4 * MIB, limits.chunkSegmentBytes);
 const HEADS_WINDOW_BYTES = 128 * KIB;
 const ALIGNMENT = 8;
 const SALT_AT = 8;

@@ -3,6 +3,7 @@
 
 import { isRejected } from '#core/kernel/decider.ts';
 import { verifyLog } from '#core/log/embedded/verify.ts';
+import { type EventLog, isBefore, type RecordedEvent } from '#core/log/event-log.ts';
 import { partitionOf } from '#core/ring/partition.ts';
 import { projections } from '#projections/all.ts';
 import { replayProjection } from '#projections/replay.ts';
@@ -37,6 +38,7 @@ export async function judge(
   await world.until(judgement.everythingIsAnswered(), ANSWER_MS_MAX * 20);
   judgement.readsAreLinearizable(before);
   await world.until(judgement.readModelsAndLog(), ANSWER_MS_MAX * 10);
+  await world.until(judgement.logIsOne(), ANSWER_MS_MAX);
   judgement.memoryBounded();
 }
 
@@ -147,14 +149,54 @@ class Judgement {
         this.#world.violated('projectionEqualsReplay', what);
       }
     }
-    for (const gateway of this.#cluster.gateways) {
-      if (!gateway.open) continue;
-      const disk = gateway.disk.view(gateway.open.life);
-      try {
-        await verifyLog({ directory: LOG_DIRECTORY, disk, untilOffset: gateway.open.log.count });
-      } catch (error) {
-        this.#world.violated('logChainWhole', String(error));
+    for (const { host, disk, open } of this.#cluster.gateways) {
+      if (!open) continue;
+      const directories = this.#cluster.broker
+        ? Array.from({ length: this.#plan.partitions }, (_, at) => `${LOG_DIRECTORY}/partition-${at}`)
+        : [LOG_DIRECTORY];
+      for (const directory of directories) {
+        await verifyLog({ directory, disk: disk.view(open.life) }).catch((error: unknown) =>
+          this.#world.violated('logChainWhole', `${host} ${error}`),
+        );
       }
+    }
+  }
+
+  /**
+   * `noAcknowledgedAppendLost`, `noEventTwice`, and `everyReaderSeesTheSame`: what stands in the log, as each
+   * gateway reads it.
+   */
+  async logIsOne(): Promise<void> {
+    const readings: Map<string, string>[] = [];
+    for (const { log, life } of this.#gateways) {
+      const seen = new Map<string, string>();
+      const ids = new Set<string>();
+      const last = new Map<string, number>();
+      for (const event of await eventsOf(log)) {
+        const { id, stream, revision, type, position } = event;
+        seen.set(`${position.partition}/${position.offset}`, `${stream} ${revision} ${type} ${id}`);
+        const expected = (last.get(stream) ?? -1) + 1;
+        if (ids.has(id) || revision !== expected) {
+          this.#world.violated('noEventTwice', `${life.host}: ${stream} ${revision} ${id}, not ${expected}`);
+        }
+        ids.add(id);
+        last.set(stream, revision);
+      }
+      readings.push(seen);
+      for (const { request, appended } of this.#cluster.oracle.acknowledged) {
+        const { partition, offset } = appended.position;
+        const found = seen.get(`${partition}/${offset}`);
+        const type = request.events.at(-1)?.type;
+        if (found?.startsWith(`${request.stream} ${appended.revision} ${type} `)) continue;
+        const what = `${life.host}: ${request.stream} ${appended.revision} at ${offset}: ${found}`;
+        this.#world.violated('noAcknowledgedAppendLost', what);
+      }
+    }
+    const [first] = readings;
+    for (const [at, reading] of readings.entries()) {
+      const isSame = [...reading].every(([place, event]) => first?.get(place) === event);
+      if (isSame && reading.size === first?.size) continue;
+      this.#world.violated('everyReaderSeesTheSame', `gateways 1 and ${at + 1} read different logs`);
     }
   }
 
@@ -167,6 +209,20 @@ class Judgement {
       this.#world.violated('memoryBounded', `${life.host} at rest: ${what}`);
     }
   }
+}
+
+async function eventsOf(log: EventLog): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  const tail = await log.tail();
+  const total = tail.reduce((sum, offset) => sum + offset, 0);
+  if (total === 0) return events;
+  const ending = new AbortController();
+  for await (const batch of log.follow({ from: [], signal: ending.signal })) {
+    events.push(...batch.filter(({ position }) => isBefore(position, tail)));
+    if (events.length >= total) break;
+  }
+  ending.abort();
+  return events;
 }
 
 /** The chunks that the log names, by id in hexadecimal. */

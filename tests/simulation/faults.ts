@@ -22,6 +22,9 @@ export type FaultName =
   | 'disk-full'
   | 'disk-lost'
   | 'disk-rot'
+  | 'gateway-disk-lost'
+  | 'log-trouble'
+  | 'log-away'
   | 'clock-skew';
 
 const SHORTEST_MS = 50;
@@ -43,6 +46,9 @@ const DEEDS: Record<FaultName, (faults: Faults) => (() => void) | undefined> = {
   'disk-full': (faults) => faults.fillDisk(),
   'disk-lost': (faults) => faults.loseDisk(),
   'disk-rot': (faults) => faults.rotDisk(),
+  'gateway-disk-lost': (faults) => faults.loseGatewayDisk(),
+  'log-trouble': (faults) => faults.troubleLog(),
+  'log-away': (faults) => faults.takeLogAway(),
   // Clocks differ from the start, where they do.
   'clock-skew': () => undefined,
 };
@@ -209,6 +215,33 @@ export class Faults implements PassWatcher {
     if (!node.rot(this.#chance.whole(1, ROT_BYTES_MAX))) return;
     this.#world.trace.note('fault-disk-rot', node.host);
     this.#lost(node, false);
+  }
+
+  loseGatewayDisk(): (() => void) | undefined {
+    const gateway = this.#chance.pick(this.#cluster.gateways);
+    if (!this.#cluster.broker || !gateway.isRunning) return undefined;
+    this.#world.trace.note('fault-gateway-disk-lost', gateway.host);
+    gateway.loseDisk();
+    return () => gateway.start();
+  }
+
+  troubleLog(): (() => void) | undefined {
+    const { broker } = this.#cluster;
+    if (!broker) return undefined;
+    const { trouble } = broker;
+    for (const kind of ['lost', 'unknown', 'torn', 'late', 'repeated'] as const) {
+      trouble[kind] = this.#chance.happens(0.5) ? this.#chance.between(0, 0.3) : 0;
+    }
+    this.#world.trace.note('fault-log-trouble', JSON.stringify(trouble));
+    return () => Object.assign(trouble, { lost: 0, unknown: 0, torn: 0, late: 0, repeated: 0 });
+  }
+
+  takeLogAway(): (() => void) | undefined {
+    const { broker } = this.#cluster;
+    if (!broker) return undefined;
+    this.#world.trace.note('fault-log-away');
+    broker.isAway = true;
+    return () => broker.comeBack();
   }
 
   #lost(node: SimulatedStorageNode, isAudited: boolean): void {

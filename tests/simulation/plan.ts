@@ -7,6 +7,9 @@ import type { World } from './world.ts';
 export interface Plan {
   readonly nodes: number;
   readonly zones: number;
+  /** Of the ordered log that the gateways share; 0: one gateway with an embedded log. */
+  readonly partitions: number;
+  readonly gateways: number;
   readonly clients: number;
   /** Of all clients together. */
   readonly operations: number;
@@ -22,7 +25,11 @@ export type PlanChange = { -readonly [Name in keyof Plan]?: Plan[Name] } & {
 export function drawPlan(world: World, change: PlanChange = {}): Plan {
   const chance = world.chance('plan');
   const nodes = chance.whole(3, 6);
+  const partitions = chance.happens(0.6) ? chance.whole(1, 3) : 0;
+  const gateways = chance.whole(1, 3);
   const drawn = {
+    partitions,
+    gateways: partitions > 0 ? gateways : 1,
     nodes,
     zones: chance.whole(Math.min(3, nodes), Math.min(4, nodes)),
     clients: chance.whole(1, 6),

@@ -37,6 +37,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const end = world.watchForLostErrors();
   try {
     await run(world, plan);
+  } catch (error) {
+    world.violated('everythingEnds', String((error as Error)?.stack ?? error));
   } finally {
     end();
   }

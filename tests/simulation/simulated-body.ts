@@ -6,7 +6,7 @@ import type { Chance, Life } from './world.ts';
 
 const SLICE_BYTES = 12_000;
 const SLICE_MS = 2;
-const STALL_MS = 14_000;
+const STALL_MS = 40_000;
 
 /** What a client does with one body. */
 export interface BodyManner {

@@ -1,10 +1,13 @@
 // Owns the simulated cluster as a whole: its hosts, and what they know of each other.
 
+import { newId } from '#core/kernel/ids.ts';
 import { emptyRing } from '#core/ring/placed-ring.ts';
 import type { Ring } from '#core/ring/ring.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { LogOracle } from './log-oracle.ts';
 import type { Plan } from './plan.ts';
 import { RemoteChunks } from './remote-chunks.ts';
+import { SimulatedBroker } from './simulated-broker.ts';
 import { SimulatedGateway } from './simulated-gateway.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedStorageNode } from './simulated-storage-node.ts';
@@ -20,6 +23,8 @@ export interface PassWatcher {
 export class SimulatedCluster {
   readonly world: World;
   readonly network: SimulatedNetwork;
+  readonly broker: SimulatedBroker | undefined;
+  readonly oracle: LogOracle;
   readonly nodes: readonly SimulatedStorageNode[];
   readonly gateways: readonly SimulatedGateway[];
   /** The newest that any gateway told of. */
@@ -31,6 +36,8 @@ export class SimulatedCluster {
   constructor(world: World, plan: Plan) {
     this.world = world;
     this.network = new SimulatedNetwork(world);
+    this.oracle = new LogOracle(world.trace);
+    this.broker = plan.partitions > 0 ? new SimulatedBroker(world, plan.partitions) : undefined;
     const chance = world.chance('cluster');
     const skewMs = () => (plan.faults.includes('clock-skew') ? chance.between(-SKEW_MS_MAX, SKEW_MS_MAX) : 0);
     const remote = (life: Life, deviceId: number) => this.#remote(life, deviceId);
@@ -44,16 +51,18 @@ export class SimulatedCluster {
         ring: () => this.#ring,
       });
     });
-    const firstDevices = this.nodes.map(({ host, zone }) => ({ node: host, zone }));
+    const firstNodes = this.nodes.map(({ host, zone }) => ({
+      ...{ node: host, zone, address: `${host}:1`, controlAddress: `${host}:2` },
+      disks: [newId(chance)],
+    }));
     const ringChanged = (ring: Ring) => {
       if (ring.version > this.#ring.version) this.#ring = ring;
     };
-    this.gateways = ['gateway-1'].map(
-      (host) =>
-        new SimulatedGateway({
-          ...{ world, host, firstDevices, remote, ringChanged },
-          skewMs: skewMs(),
-        }),
+    const { broker, oracle } = this;
+    const common = { world, broker, oracle, firstNodes, remote, ringChanged };
+    this.gateways = Array.from(
+      { length: plan.gateways },
+      (_, at) => new SimulatedGateway({ ...common, host: `gateway-${at + 1}`, skewMs: skewMs() }),
     );
   }
 
@@ -82,6 +91,7 @@ export class SimulatedCluster {
   /** Everything works again, and whoever was down is started. */
   heal(): void {
     this.network.heal();
+    this.broker?.heal();
     for (const { disk } of [...this.nodes, ...this.gateways]) {
       disk.slowness = 1;
       disk.makeRoom();

@@ -90,9 +90,10 @@ export class SimulatedDisk {
         if (isOurs()) content.rename(from, to);
       },
       remove: (path) => target().remove(path),
-      syncDirectory: (path) => content.syncDirectory(path),
+      syncDirectory: (path) => (isOurs() ? content.syncDirectory(path) : never()),
       exists: (path) => isDirectory(path) || has(content, path),
       removeLarge: async (path) => {
+        if (!isOurs()) return never();
         await this.#work();
         target().remove(path);
       },
@@ -109,16 +110,19 @@ export class SimulatedDisk {
       sizeBytes: () => file.sizeBytes(),
       readSync: (target, position) => file.readSync(target, position),
       read: async (target, position) => {
+        if (!isOurs()) return never();
         await this.#work();
         return file.readSync(target, position);
       },
       writeSync,
       write: async (bytes, position) => {
+        if (!isOurs()) return never();
         writeSync(bytes, position);
         await this.#work();
       },
       writeDirect: async () => false,
       sync: async () => {
+        if (!isOurs()) return never();
         await file.sync();
         this.#world.trace.note('disk-sync', `${this.#name} ${file.path}`);
       },
@@ -135,7 +139,7 @@ export class SimulatedDisk {
   /** Resolves when the disk has done one thing; never, where its program dies first. */
   async #work(): Promise<void> {
     const life = this.#life;
-    if (!life?.isAlive) return new Promise(() => {});
+    if (!life?.isAlive) return never();
     if (this.#hung) {
       const hung = this.#hung;
       await new Promise<void>((go) => hung.push(go));
@@ -144,6 +148,9 @@ export class SimulatedDisk {
     return new Promise((resolve) => life.after(delayMs, resolve));
   }
 }
+
+/** What the code of a dead program waits for. */
+const never = () => new Promise<never>(() => {});
 
 const isDirectory = (path: string) => !path.includes('.');
 

@@ -2,10 +2,18 @@
 // daemons, put together as cli/compose.ts does, on a simulated disk and network; started, crashed and started
 // again.
 
+import type { DevicesCommand } from '#core/devices/devices.commands.ts';
+import { devicesDecider } from '#core/devices/devices.decider.ts';
+import { DEVICES_STREAM, devices } from '#core/devices/devices.events.ts';
+import { assert } from '#core/kernel/assert.ts';
+import { isRejected } from '#core/kernel/decider.ts';
+import { isFault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
+import type { EventLog } from '#core/log/event-log.ts';
+import { GuardedLog } from '#core/log/ordered/guarded-log.ts';
 import type { Ring } from '#core/ring/ring.ts';
-import { ClusterRing, type FirstDevice, placeFirstDevices } from '#core/runtime/cluster-ring.ts';
+import { ClusterRing } from '#core/runtime/cluster-ring.ts';
 import { startDaemon } from '#core/runtime/daemon.ts';
 import { openReadModels, projections, type ReadModels } from '#projections/all.ts';
 import type { ProjectionRunner } from '#projections/store/projection.ts';
@@ -21,21 +29,30 @@ import { createChunkClient, type QuorumClient } from '#storage-nodes/client/quor
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
 import { memorySubjectKeys } from '#tests/support/memory-cloud.ts';
+import { type LogOracle, watchedLog } from './log-oracle.ts';
+import type { SimulatedBroker } from './simulated-broker.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedReadStore } from './simulated-read-store.ts';
 import { Life, type World } from './world.ts';
 
 export const LOG_DIRECTORY = '/log';
 const LOG_SEGMENT_BYTES = 64 * 1024;
-const GRACE_MS = 6_000;
-const COLLECT_INTERVAL_MS = 2_500;
+/** More than an append may take and a message may be late. */
+const GRACE_MS = 8_000;
+const APPEND_DEADLINE_MS = 4_000;
+const COLLECT_INTERVAL_MS = 4_000;
 const OPEN_RETRY_MS = 500;
+
+export type FirstNode = Omit<Extract<DevicesCommand, { type: 'JoinNode' }>, 'type' | 'firstNodes' | 'nowMs'>;
 
 export interface GatewayOptions {
   readonly world: World;
   readonly host: string;
   readonly skewMs: number;
-  readonly firstDevices: readonly FirstDevice[];
+  /** Of a log that several gateways share; without it the gateway has a log of its own. */
+  readonly broker: SimulatedBroker | undefined;
+  readonly oracle: LogOracle;
+  readonly firstNodes: readonly FirstNode[];
   readonly remote: (life: Life, deviceId: number) => NodeChunks | undefined;
   /** Told of each ring in force. */
   readonly ringChanged: (ring: Ring) => void;
@@ -45,7 +62,7 @@ export interface GatewayOptions {
 export interface OpenGateway {
   readonly life: Life;
   readonly cloud: Cloud;
-  readonly log: EmbeddedLog;
+  readonly log: EventLog;
   readonly runner: ProjectionRunner;
   readonly models: ReadModels;
   readonly cluster: ClusterRing;
@@ -97,6 +114,13 @@ export class SimulatedGateway {
     this.disk.crash();
   }
 
+  /** Comes back with nothing on its disk: only fair where the log is elsewhere. */
+  loseDisk(): void {
+    this.crash();
+    this.disk.replaceByEmpty();
+    this.store.replaceByEmpty();
+  }
+
   async #openSoon(life: Life): Promise<void> {
     const { world } = this.#options;
     while (life.isAlive) {
@@ -104,7 +128,7 @@ export class SimulatedGateway {
         const open = await this.#compose(life);
         if (!life.isAlive) return;
         this.#open = open;
-        world.trace.note('gateway-up', `${this.host} ${open.log.count} events`);
+        world.trace.note('gateway-up', `${this.host} ${open.runner.applied()}`);
         return;
       } catch (error) {
         throwBug(error);
@@ -115,21 +139,22 @@ export class SimulatedGateway {
   }
 
   async #compose(life: Life): Promise<OpenGateway> {
-    const { world, firstDevices, remote, ringChanged } = this.#options;
+    const { world, firstNodes, remote, ringChanged } = this.#options;
     const { clock, random } = life;
     const onFault = (error: unknown) => {
       if (!life.isAlive) return;
       world.trace.note('gateway-stopped', `${this.host} ${error}`);
       this.#restartSoon(life);
     };
-    const log = await EmbeddedLog.open({
-      ...{ directory: LOG_DIRECTORY, segmentBytes: LOG_SEGMENT_BYTES, clock, random },
-      ...{ disk: this.disk.view(life), lock: () => ({ release: () => {} }) },
-    });
+    const log = watchedLog(await this.#openLog(life, onFault), this.#options.oracle);
     const store = this.store.view(life);
     const runner = await createProjectionRunner({ log, store, projections, clock, onFault });
+    await makeSmallRing(log);
     const cluster = await ClusterRing.open({ log, onFault });
-    await placeFirstDevices(cluster, clock, firstDevices);
+    for (const node of firstNodes) {
+      // What another gateway did meanwhile is found done.
+      await cluster.run({ type: 'JoinNode', ...node, firstNodes: firstNodes.length, nowMs: clock.nowMs() });
+    }
     const ring = () => cluster.ring();
     cluster.onChange(() => ringChanged(ring()));
     ringChanged(ring());
@@ -141,7 +166,9 @@ export class SimulatedGateway {
     await runner.whenCaughtUp(await log.tail());
     const models = openReadModels(runner);
     const writes = new WritesInFlight();
-    const barrier = () => undefined;
+    const barrier = this.#options.broker
+      ? async () => runner.whenCaughtUp(await log.tail())
+      : () => undefined;
     const context = { ...models, log, runner, blobs, writes, random, barrier };
     const { cloud } = createCloud(context, memorySubjectKeys());
     const collection = new BucketCollection(context, clock, GRACE_MS);
@@ -157,7 +184,22 @@ export class SimulatedGateway {
     return open;
   }
 
-  #startDaemons({ life, collector, collection }: OpenGateway): void {
+  #openLog(life: Life, onFault: (error: unknown) => void): Promise<EventLog> {
+    const { clock, random } = life;
+    const { broker, world } = this.#options;
+    const options = {
+      ...{ directory: LOG_DIRECTORY, segmentBytes: LOG_SEGMENT_BYTES, clock, random },
+      ...{ disk: this.disk.view(life), lock: () => ({ release: () => {} }) },
+    };
+    if (!broker) return EmbeddedLog.open(options);
+    const warn = (_: object, message: string) => world.trace.note('log-notice', message);
+    return GuardedLog.open({
+      ...options,
+      ...{ ordered: broker.connect(life), logger: { warn }, appendDeadlineMs: APPEND_DEADLINE_MS, onFault },
+    });
+  }
+
+  #startDaemons({ life, chunks, collector, collection }: OpenGateway): void {
     const { trace } = this.#options.world;
     const daemon = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>) =>
       startDaemon({
@@ -165,9 +207,10 @@ export class SimulatedGateway {
         onFailure: (_, error) => trace.note(`${name}-failed`, `${error}`),
         runOnce: async (signal) => {
           const report = await runOnce(signal);
-          trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
+          if (report) trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
         },
       });
+    daemon('heartbeat', limits.heartbeatMs, async () => chunks.beat());
     daemon('write-prolonger', GRACE_MS / 8, () => collection.runOnce());
     daemon('collector', COLLECT_INTERVAL_MS, (signal) => collector.runOnce(signal));
   }
@@ -182,5 +225,20 @@ export class SimulatedGateway {
       this.disk.crash();
       this.start();
     });
+  }
+}
+
+/** A pass over the partitions costs messages; and a ring that may be changed again at once can be tested. */
+async function makeSmallRing(log: EventLog): Promise<void> {
+  const shape = { partitionPower: 4, replicas: 3, minMoveIntervalMs: 1_000, seed: 1 };
+  const created = devicesDecider.decide(devicesDecider.initial, { type: 'CreateRing', ...shape });
+  assert(!isRejected(created), 'the shape of the small ring is legal');
+  const events = created.map((event) => ({ type: event.type, payload: devices.encode(event) }));
+  const actor = { user: 'system', project: 'system', requestId: 'ring' };
+  try {
+    await log.append({ stream: DEVICES_STREAM, events, expect: 'none', actor });
+  } catch (error) {
+    // Another gateway, or an earlier life of this one, was first.
+    if (!isFault(error, 'conflict')) throw error;
   }
 }

@@ -17,6 +17,10 @@ export class SimulatedReadStore {
     this.#chance = world.chance(`read store ${name}`);
   }
 
+  replaceByEmpty(): void {
+    this.#store = createMemoryStore();
+  }
+
   view(life: Life): ReadStore {
     const store = this.#store;
     const work = () =>

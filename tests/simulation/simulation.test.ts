@@ -2,22 +2,30 @@
 // trace.
 
 import test from 'ava';
+import { occurrencesOf } from './mutations/mutated-copy.ts';
+import { MUTATIONS } from './mutations/mutations.ts';
+import { QUICK_SEEDS, REGRESSION_SEEDS } from './regression-seeds.ts';
 import { simulate } from './simulate.ts';
 
-const SEEDS = [1, 2, 3, 5, 8, 13];
-
-for (const seed of SEEDS) {
-  test(`seed ${seed} breaks no promise`, async (t) => {
+for (const seed of [...QUICK_SEEDS, ...REGRESSION_SEEDS]) {
+  test.serial(`seed ${seed} breaks no promise`, async (t) => {
     const { violations } = await simulate(seed);
     t.deepEqual(violations, []);
   });
 }
 
-test('the same seed gives the same trace, whatever ran before it, and another seed another', async (t) => {
-  const first = await simulate(5);
-  const other = await simulate(6);
-  const again = await simulate(5);
-  t.is(again.trace, first.trace);
-  t.deepEqual([...again.counters], [...first.counters]);
-  t.not(other.trace, first.trace);
+test.serial(
+  'the same seed gives the same trace, whatever ran before it, and another seed another',
+  async (t) => {
+    const first = await simulate(5);
+    const other = await simulate(6);
+    const again = await simulate(5);
+    t.is(again.trace, first.trace);
+    t.deepEqual([...again.counters], [...first.counters]);
+    t.not(other.trace, first.trace);
+  },
+);
+
+test('every mutation still finds the line that it changes', (t) => {
+  for (const mutation of MUTATIONS) t.is(occurrencesOf(mutation), 1, mutation.name);
 });

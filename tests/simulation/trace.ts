@@ -4,8 +4,11 @@
 import { createHash } from 'node:crypto';
 import type { Scheduler } from './scheduler.ts';
 
+const LINES_AT_ONCE = 200;
+
 export class Trace {
   readonly counters = new Map<string, number>();
+  #lines: string[] = [];
   readonly #hash = createHash('sha256');
   readonly #scheduler: Scheduler;
   readonly #print: ((line: string) => void) | undefined;
@@ -19,7 +22,8 @@ export class Trace {
   note(what: string, details = ''): void {
     this.counters.set(what, (this.counters.get(what) ?? 0) + 1);
     const line = `${this.#scheduler.nowMs} ${what} ${details}`;
-    this.#hash.update(line);
+    this.#lines.push(line);
+    if (this.#lines.length >= LINES_AT_ONCE) this.#hashLines();
     this.#print?.(line);
   }
 
@@ -27,7 +31,13 @@ export class Trace {
     return this.counters.get(what) ?? 0;
   }
 
+  #hashLines(): void {
+    this.#hash.update(`${this.#lines.join('\n')}\n`);
+    this.#lines = [];
+  }
+
   digest(): string {
+    this.#hashLines();
     return this.#hash.copy().digest('hex').slice(0, 32);
   }
 }

@@ -6,7 +6,7 @@ import type { Appended } from '../event-log.ts';
 import { FRAME_HEADER_BYTES } from './frame.ts';
 import type { StreamEntry } from './stream-table.ts';
 
-const USUAL_BYTES = 1 * MIB;
+const USUAL_BYTES = Math.min(1 * MIB, limits.logBatchBytes);
 
 /** One append on its way to the disk; until it is there it is also what guards see of its stream. */
 export interface PendingAppend extends StreamEntry {

@@ -1,0 +1,94 @@
+// Owns the bugs that the simulator must find: each one change of one line of production code, by which a
+// promise is broken that only faults or races bring to light. They are made in a copy of the sources
+// (mutated-copy.ts).
+
+export interface Mutation {
+  readonly name: string;
+  /** From the root. */
+  readonly file: string;
+  /** Occurs once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'a chunk is acknowledged before its fsync',
+    file: 'storage-nodes/chunks/group-writer.ts',
+    find: 'await segments.files.handle(segment.file).sync();',
+    replace: 'void segments.files.handle(segment.file).sync();',
+  },
+  {
+    name: 'an append is acknowledged before its fsync',
+    file: 'core/log/embedded/writer.ts',
+    find: '    await segments.active.sync();\n    return hash;',
+    replace: '    void segments.active.sync();\n    return hash;',
+  },
+  {
+    name: 'one replica is quorum enough',
+    file: 'storage-nodes/client/quorum-put.ts',
+    find: '(ring.replicas >> 1) + 1',
+    replace: '1',
+  },
+  {
+    name: 'a name does not wait for its bytes',
+    file: 'storage-nodes/stream/blob-writer.ts',
+    find: 'if (this.#notDurable > 0 || this.#digests === undefined) return;',
+    replace: 'if (this.#digests === undefined) return;',
+  },
+  {
+    name: 'the collector does not wait for slow writes',
+    file: 'services/collector.ts',
+    find: 'if (!signal?.aborted && this.#isDue(batch)) await',
+    replace: 'if (!signal?.aborted && this.#isDue !== undefined) await',
+  },
+  {
+    name: 'a strong read does not wait for the tail',
+    // Of the composition, which is the simulator's own.
+    file: 'tests/simulation/simulated-gateway.ts',
+    find: '? async () => runner.whenCaughtUp(await log.tail())',
+    replace: '? () => undefined',
+  },
+  {
+    name: 'a handoff gives its copy up before the primaries have theirs',
+    file: 'storage-nodes/replication/chunk-mover.ts',
+    find: "if (found === undefined || found === 'unknown') return;",
+    replace: "if (found === undefined || found === 'unknown') continue;",
+  },
+  {
+    name: 'what is read is not checked',
+    file: 'storage-nodes/chunks/needle.ts',
+    find: '!== blockChecksum(head, block)) return false;',
+    replace: '!== blockChecksum(head, block)) return true;',
+  },
+  {
+    name: 'the expected revision is not judged',
+    file: 'core/log/embedded/writer.ts',
+    find: 'expectAt(request.stream, request.expect, revision);',
+    replace: 'void expectAt;',
+  },
+  {
+    name: 'a record that stands twice counts twice',
+    file: 'core/log/ordered/partition-fold.ts',
+    find: "if (this.#window.meet(record, offset) === 'new') fresh.push(record);",
+    replace: 'if (this.#window.meet(record, offset) !== undefined) fresh.push(record);',
+  },
+  {
+    name: 'the cursor of the read models runs ahead of their rows',
+    file: 'projections/store/runner.ts',
+    find: 'const writes = this.#tables.map((table) => table.freeze(cursor));',
+    replace: 'const writes = this.#tables.map((table) => table.freeze(cursor.map((offset) => offset + 1)));',
+  },
+  {
+    name: 'the replicator copies nothing',
+    file: 'storage-nodes/replication/replicator.ts',
+    find: 'if (lacks || kept.length > 0) {',
+    replace: 'if (lacks && kept.length > lacks.toString().length) {',
+  },
+  {
+    name: 'a body that breaks off keeps its buffer',
+    file: 'storage-nodes/stream/blob-writer.ts',
+    find: '    this.#lease?.release();\n',
+    replace: '',
+  },
+];
