@@ -1,8 +1,8 @@
-// Owns the build: one bundle of the program and one of each worker thread in dist/. Packages go in, since one
-// file loads faster than hundreds (250 ms of CPU for `strata --version` become 100); only those with native
-// parts stay outside. A build is complete or it did not happen: files are renamed into place at the end.
+// Owns the build: the program and each worker thread in dist/, in a few files, so that a command loads no
+// more than it needs. Packages go in, since few files load faster than hundreds; only those with native parts
+// stay outside. A build is complete or it did not happen: files are renamed into place at the end.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { nativePackages } from './native-packages.mjs';
@@ -11,6 +11,8 @@ import stale from './stale.cjs';
 const { root, builtFrom, stampOf, isStale } = stale;
 const dist = dirname(builtFrom);
 const staging = join(dist, `staging-${process.pid}`);
+
+const LEFTOVER_MS = 60 * 60 * 1_000;
 
 const shared = {
   absWorkingDir: root,
@@ -33,6 +35,7 @@ const requireInModule = [
 const bundles = [
   {
     format: 'esm',
+    splitting: true,
     entryPoints: ['cli/strata.ts', 'storage-nodes/stream/digest-worker.ts'],
     external: nativePackages,
     banner: { js: requireInModule },
@@ -63,10 +66,20 @@ async function buildAll() {
     writeFileSync(join(staging, basename(builtFrom)), JSON.stringify(stamps, null, 1));
     for (const path of outputs) renameSync(join(root, path), join(dist, basename(path)));
     renameSync(join(staging, basename(builtFrom)), builtFrom);
+    removeLeftovers(new Set(outputs.map((path) => basename(path))));
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
   return outputs.length;
+}
+
+/** Pieces of earlier builds; young ones may be about to be loaded by a program that has just started. */
+function removeLeftovers(current) {
+  for (const name of readdirSync(dist)) {
+    const path = join(dist, name);
+    if (!/-[A-Z0-9]{8}\.js(\.map)?$/.test(name) || current.has(name)) continue;
+    if (Date.now() - statSync(path).mtimeMs > LEFTOVER_MS) rmSync(path, { force: true });
+  }
 }
 
 if (!process.argv.includes('--if-stale') || isStale()) {
