@@ -20,6 +20,8 @@ test.serial('a node killed during uploads loses nothing, and catches up when it 
 test.serial('a node cut off the network is done without, and catches up when it is back', async (t) => {
   await suite.whileUploading(t, async (load) => {
     await suite.cluster().cut('node-3');
+    await load.acknowledged(20);
+    await suite.cluster().untilAway('node-3');
     await load.acknowledged(60);
     await suite.cluster().rejoin('node-3');
   });

@@ -9,6 +9,7 @@ import {
   type StartedDockerComposeEnvironment,
   Wait,
 } from 'testcontainers';
+import type { ListedNode } from '#cli/ring-report.ts';
 import { systemClock } from '#core/kernel/clock.ts';
 import { runEngine } from '#tests/support/engine.ts';
 import { freePorts } from '#tests/support/free-ports.ts';
@@ -18,6 +19,7 @@ import type { Images } from './images.ts';
 const PROJECT = 'strata-test';
 const FILES = ['compose.yaml', 'tests/compose/published.yaml'];
 const HEALTHY_WITHIN_MS = 150_000;
+const NOTICED_WITHIN_MS = 60_000;
 
 export const gateways = ['gateway-1', 'gateway-2'] as const;
 export const storageNodes = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
@@ -160,12 +162,24 @@ export class ComposeCluster {
     }
   }
 
-  /** Where the wire of a node is reached from here. */
-  async wireAddress(node: StorageNode): Promise<`tcp:${string}`> {
-    const { NetworkSettings } = await (await this.#container(node)).inspect();
-    const port = NetworkSettings.Ports['7000/tcp']?.[0]?.HostPort;
-    if (port === undefined) throw new Error(`the wire of ${node} is not published`);
-    return `tcp:127.0.0.1:${port}`;
+  /** Resolves when the cluster has noticed that the node does not answer. */
+  async untilAway(node: StorageNode): Promise<void> {
+    const untilMs = systemClock.monotonicMs() + NOTICED_WITHIN_MS;
+    for (;;) {
+      const listed: readonly ListedNode[] = JSON.parse(await this.strata('node', 'list', '--json'));
+      const state = listed.find((each) => each.node === node)?.state;
+      if (state === 'down') return;
+      if (systemClock.monotonicMs() > untilMs) throw new Error(`${node} is still said to be ${state}`);
+      await systemClock.sleep(500);
+    }
+  }
+
+  /** Where a port of a service is reached from here. */
+  async published(service: Service, port: number): Promise<string> {
+    const { NetworkSettings } = await (await this.#container(service)).inspect();
+    const found = NetworkSettings.Ports[`${port}/tcp`]?.[0]?.HostPort;
+    if (found === undefined) throw new Error(`port ${port} of ${service} is not published`);
+    return `127.0.0.1:${found}`;
   }
 
   /** Services that ended of their own accord, and were started again by Docker. */
