@@ -123,18 +123,16 @@ export class SimulatedGateway {
 
   async #openSoon(life: Life): Promise<void> {
     const { world } = this.#options;
-    while (life.isAlive) {
-      try {
-        const open = await this.#compose(life);
-        if (!life.isAlive) return;
-        this.#open = open;
-        world.trace.note('gateway-up', `${this.host} ${open.runner.applied()}`);
-        return;
-      } catch (error) {
-        throwBug(error);
-        world.trace.note('gateway-open-failed', `${this.host} ${error}`);
-        await life.clock.sleep(OPEN_RETRY_MS);
-      }
+    try {
+      const open = await this.#compose(life);
+      if (!life.isAlive) return;
+      this.#open = open;
+      world.trace.note('gateway-up', `${this.host} ${open.runner.applied()}`);
+    } catch (error) {
+      throwBug(error);
+      if (!life.isAlive) return;
+      world.trace.note('gateway-open-failed', `${this.host} ${error}`);
+      this.#restartSoon(life);
     }
   }
 

@@ -271,6 +271,27 @@ test('on a full disk appends are refused, reading goes on, and with space append
   t.is((await verifyLog({ directory: LOG_DIRECTORY, disk })).events, written.length + 1);
 });
 
+test('a disk that is full when a frame begins in the last bytes of a segment refuses that', async (t) => {
+  for (const leftBytes of [1, 8, 40, 71]) {
+    const disk = new MemoryDisk();
+    const log = await openOn(disk, 8 * KIB);
+    const before = log.sizeBytes;
+    await note(log, 'notes/a', '');
+    const noteBytes = log.sizeBytes - before;
+    await note(log, 'notes/a', 'x'.repeat(8 * KIB - leftBytes - log.sizeBytes - noteBytes));
+    // Records are padded, so the border is met within some bytes.
+    t.true(log.sizeBytes < 8 * KIB && log.sizeBytes > 8 * KIB - 80);
+    const { freeBytes } = disk;
+    disk.freeBytes = 0;
+    await t.throwsAsync(note(log, 'notes/a', 'full'), { name: 'Fault', code: 'no-space' });
+    disk.freeBytes = freeBytes;
+    await note(log, 'notes/a', 'after');
+    t.is((await textsIn(log, 'notes/a')).at(-1), 'after');
+    await log.close();
+    t.is((await verifyLog({ directory: LOG_DIRECTORY, disk })).events, 3);
+  }
+});
+
 test('a frame that was refused for want of space is not found later, and the log goes on', async (t) => {
   const disk = new MemoryDisk();
   const log = await openOn(disk);

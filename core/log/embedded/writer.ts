@@ -342,9 +342,11 @@ export class LogWriter {
   async #erase(batch: Batch): Promise<boolean> {
     const { active, last } = this.#parts.segments;
     const { segment, position } = batch.place;
-    if (last.header.number !== segment || active.sizeBytes() <= position) return true;
+    const foundBytes = active.sizeBytes() - position;
+    if (last.header.number !== segment || foundBytes <= 0) return true;
     try {
-      active.writeSync(Buffer.alloc(FRAME_HEADER_BYTES), position);
+      // What is no whole header is no frame, and a full disk has no room to make it one.
+      active.writeSync(Buffer.alloc(Math.min(FRAME_HEADER_BYTES, foundBytes)), position);
       await active.sync();
       return true;
     } catch {
