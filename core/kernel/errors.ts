@@ -22,8 +22,8 @@ export const FAULT_CODES = {
   /** The part is too busy: a limit of limits.ts was reached. */
   busy: { retryable: true },
   /**
-   * The log's servers cannot be reached. Of an append `details` has the `outcome`: `not-written`, or `unknown`,
-   * and then its events may still come to stand.
+   * The log's servers cannot be reached. Of an append `details` has the `outcome`: `not-written`, or
+   * `unknown`, and then its events may still come to stand.
    */
   'log-unavailable': { retryable: true },
   /** The other machine, or this device of it, cannot be reached. */

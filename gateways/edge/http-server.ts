@@ -108,7 +108,7 @@ class Gate implements HttpServer {
     );
   }
 
-  /** A connection is ours until it asks for more than plain requests; then it is as if node had accepted it. */
+  /** A connection is ours until it asks for more than plain requests; then it is as if node accepted it. */
   #acceptPlain(server: Server): void {
     const ofNode = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');

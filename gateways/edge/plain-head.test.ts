@@ -11,7 +11,8 @@ import { plainHead } from './plain-head.ts';
 const SIGNED =
   'PUT /bucket/some%20key?partNumber=1 HTTP/1.1\r\nHost: h:1\r\nx-amz-date: 20260101T000000Z\r\n' +
   'Authorization: AWS4-HMAC-SHA256 Credential=a/b,  SignedHeaders=host, Signature=0\r\n' +
-  'Content-Length: 5\r\nX-Amz-Meta-Empty:\r\nx-amz-meta-high:\t \u00e9 \t\r\nConnection: Keep-Alive\r\n\r\nhello';
+  'Content-Length: 5\r\nX-Amz-Meta-Empty:\r\n' +
+  'x-amz-meta-high:\t \u00e9 \t\r\nConnection: Keep-Alive\r\n\r\nhello';
 
 const bytesOf = (text: string) => Buffer.from(text, 'latin1');
 

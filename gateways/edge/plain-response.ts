@@ -10,7 +10,8 @@ import type { HttpResponse } from './http-messages.ts';
 
 /** What a name or a value of a header may hold: RFC 9110, section 5.5, in one byte a character. */
 const FIELD = /^[\t\x20-\x7e\x80-\xff]*$/;
-const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.httpIdleTimeoutMs / 1_000)}\r\n\r\n`;
+const IDLE_S = Math.floor(limits.httpIdleTimeoutMs / 1_000);
+const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${IDLE_S}\r\n\r\n`;
 const CLOSE = 'Connection: close\r\n\r\n';
 const CONTENT_LENGTH = 'content-length';
 

@@ -121,7 +121,7 @@ for (const { name: lane, line } of HTTP_LANES) {
       const { write } = sink;
       sink.write = (bytes) => {
         write.call(sink, bytes);
-        // Only once the bytes are here does time go on: first a round that sees the movement, then a still one.
+        // Only once the bytes are here does time go on: a round that sees the movement, then a still one.
         watch.runOnce();
         clock.advance(limits.httpBodyIdleTimeoutMs - 1);
         watch.runOnce();
@@ -227,7 +227,7 @@ for (const { name: lane, line } of HTTP_LANES) {
       t.pass();
     });
 
-    test(`${lane}: a client whose endless body the server ${manner} gets its answer, then is cut off`, async (t) => {
+    test(`${lane}: the server ${manner} an endless body: its client is answered, then cut off`, async (t) => {
       const { client } = await serve(t, (body, _request, response) => {
         if (manner === 'cancels') body.cancel();
         response.writeHead(403).end('no');

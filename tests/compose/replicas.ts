@@ -1,6 +1,6 @@
-// Owns the question whether the replicas have converged: a gateway is asked for the ring, as nodes ask it, and
-// each device over the wire for what it holds; every chunk that any of them names must lie on the devices that
-// the ring says, all of them, and on no other.
+// Owns the question whether the replicas have converged: a gateway is asked for the ring, as nodes ask it,
+// and each device over the wire for what it holds; every chunk that any of them names must lie on the devices
+// that the ring says, all of them, and on no other.
 
 import { CallSigner, ClusterSecret } from '#cli/cluster-secret.ts';
 import { ControlCaller, clusterService } from '#cli/control-grpc.ts';

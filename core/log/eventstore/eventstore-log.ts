@@ -9,8 +9,8 @@ import { EventStoreOrderedLog } from './eventstore-ordered-log.ts';
 
 export interface EventStoreLogOptions {
   /**
-   * `esdb://host:port/name?tls=false`, `esdb+discover://…/name`: as EventStoreDB's clients have it, and a path
-   * that names the log.
+   * `esdb://host:port/name?tls=false`, `esdb+discover://…/name`: as EventStoreDB's clients have it, and a
+   * path that names the log.
    */
   readonly address: string;
   /** Of this process alone: the local copy of the log. May be empty, and is then made anew from the log. */

@@ -193,7 +193,7 @@ function dispose(client: EventStoreDBClient): void {
   void client.dispose().catch(() => undefined);
 }
 
-/** What a subscription brought, as many events at a time as there are; it is paused when they are too many. */
+/** What a subscription brought, as many events at a time as there are; paused when they are too many. */
 class Arrivals {
   readonly #subscription: StreamSubscription;
   #events: ResolvedEvent[] = [];
