@@ -319,7 +319,7 @@ function drain(cluster: ChunkCluster, drained: number): void {
   cluster.setRing(rebalance({ shape, devices, previous: cluster.ring(), nowMs: 1 }).ring);
 }
 
-test('after any blows each process heals its share: all is at home, nothing is extra, at the rate', async (t) => {
+test('after any blows each process heals its share: all at home, nothing extra, at the rate', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.array(blow, { minLength: 5, maxLength: 25 }), async (blows) => {
       const cluster = chunkCluster(6);
