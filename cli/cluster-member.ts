@@ -1,6 +1,6 @@
 // Owns a storage node's side of the cluster: joining it, and knowing its state as the gateways tell it.
-// Guarantee: the state only ever goes forward, whichever gateway tells it; without any gateway the node goes
-// on with what it knew.
+// Guarantee: the state only ever goes forward, whichever gateway tells it, and begins with the node in it;
+// without any gateway the node goes on with what it knew.
 
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
@@ -65,9 +65,12 @@ export class ClusterMember implements ClusterView {
    * @throws CommandFailed when the cluster refuses the node.
    */
   async join(request: JoinRequest): Promise<JoinReply> {
-    const reply = await this.#joinSomewhere(request);
-    if (!reply) throw new CommandFailed('The node was stopped before it could join a cluster.');
+    const joined = await this.#joinSomewhere(request);
+    if (!joined) throw new CommandFailed('The node was stopped before it could join a cluster.');
+    const { reply, gateway } = joined;
     this.#id = reply.cluster;
+    // A gateway that lags behind would tell of a cluster without this node, as if it had been removed.
+    this.#revision = reply.revision - 1;
     this.#request = { ...request, cluster: reply.cluster };
     const known = new Promise<void>((resolve) => {
       const forget = this.onChange(() => {
@@ -76,7 +79,7 @@ export class ClusterMember implements ClusterView {
       });
       this.#closing.signal.addEventListener('abort', () => resolve());
     });
-    this.#watching = this.#watch();
+    this.#watching = this.#watch(gateway);
     await known;
     return reply;
   }
@@ -87,13 +90,17 @@ export class ClusterMember implements ClusterView {
     for (const caller of this.#callers) caller.close();
   }
 
-  async #joinSomewhere(request: JoinRequest): Promise<JoinReply | undefined> {
+  /** Resolves to the answer and the number of the gateway that gave it. */
+  async #joinSomewhere(
+    request: JoinRequest,
+  ): Promise<{ readonly reply: JoinReply; readonly gateway: number } | undefined> {
     const { logger, transport } = this.#options;
     const { signal } = this.#closing;
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const caller = this.#callers[attempt % this.#callers.length] as ControlCaller;
+      const gateway = attempt % this.#callers.length;
+      const caller = this.#callers[gateway] as ControlCaller;
       try {
-        return await caller.call<JoinReply>('Join', request);
+        return { reply: await caller.call<JoinReply>('Join', request), gateway };
       } catch (error) {
         if (error instanceof CommandFailed) throw error;
         // Gateways may be starting beside us.
@@ -105,11 +112,11 @@ export class ClusterMember implements ClusterView {
     return undefined;
   }
 
-  /** Follows one gateway until it ends, then the next. */
-  async #watch(): Promise<void> {
+  /** Follows one gateway until it ends, then the next. @param first the number of that one */
+  async #watch(first: number): Promise<void> {
     const { logger, transport } = this.#options;
     const { signal } = this.#closing;
-    for (let turn = 0; !signal.aborted; turn++) {
+    for (let turn = first; !signal.aborted; turn++) {
       const caller = this.#callers[turn % this.#callers.length] as ControlCaller;
       try {
         for await (const message of caller.stream<ClusterStateMessage>('Watch', {}, signal)) {

@@ -44,7 +44,7 @@ async function join(options: ClusterServiceOptions, request: JoinRequest): Promi
     if (!device) throw new CommandFailed(`Disk ${disk} has just been removed from the cluster.`);
     return device.id;
   });
-  return { cluster: cluster.id, devices };
+  return { cluster: cluster.id, devices, revision: cluster.revision };
 }
 
 function refusalOf(code: DevicesRejection, request: JoinRequest, cluster: ClusterRing): string {

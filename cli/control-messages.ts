@@ -12,6 +12,8 @@ export interface JoinRequest {
 export interface JoinReply {
   readonly cluster: string;
   readonly devices: readonly number[];
+  /** Of a state that has the node in it. */
+  readonly revision: number;
 }
 
 export interface ClusterStateMessage {
