@@ -45,19 +45,21 @@ export const limits = {
   /** Offsets of a partition; written down when a log begins. */
   orderedWindow: 1_048_576,
   kafkaPartitions: 4,
-  /** One connection, and a session, which may have to try several brokers. */
+  /** One connection, and a session's beginning. */
   kafkaConnectionMs: 1_500,
-  kafkaConnectMs: 5_000,
+  kafkaConnectMs: 3_000,
   kafkaRequestMs: 5_000,
   /** What brokers give their replicas to acknowledge; below the time of a request. */
   kafkaAckMs: 4_000,
   /** Connecting included. */
-  kafkaProduceMs: 8_000,
+  kafkaProduceMs: 6_000,
   kafkaOpenMs: 15_000,
+  /** A barrier, and one attempt at it. */
   kafkaBarrierMs: 10_000,
+  kafkaAskMs: 2_000,
   /** A fetch that finds nothing comes back after so long; after the other, it has stalled. */
   kafkaFetchWaitMs: 500,
-  kafkaFetchMs: 5_000,
+  kafkaFetchMs: 4_000,
   kafkaFetchBytes: 1 * MIB,
   kafkaLeaderCheckMs: 3_000,
   /** A broker that did not answer a barrier is not asked for so long. */
@@ -98,6 +100,8 @@ export const limits = {
   replicatorBytesPerSecond: 64 * MIB,
   /** What looking at a chunk counts as, so that listing too has a bounded pace. */
   replicatorListedBytes: 2 * KIB,
+  /** Before what differed is looked at again: a put's last replica comes later than its first. */
+  replicaSurveyPauseMs: 250,
   auditorStepChunks: 16,
   auditorBytesPerSecond: 32 * MIB,
 
@@ -143,7 +147,7 @@ export const limits = {
   wireSocketBytes: 1 * MIB,
   /** Small answers that the other side does not take: nothing more is read from it. */
   wireUntakenBytes: 4 * MIB,
-  /** What one connection may have in flight to and from one device: calls with data, and answers with data. */
+  /** What one connection may have in flight to and from one device, in calls and in answers with data. */
   wireWindowBytes: 16 * MIB,
   /** What all connections together may have in flight to, and from, one device. */
   wireDeviceBytes: 128 * MIB,
@@ -245,6 +249,8 @@ export const limits = {
 
   // HTTP.
   httpHeaderBytes: 64 * KIB,
+  /** What one read of a connection takes at most, unless it goes to a better place. */
+  httpReadBytes: 64 * KIB,
   httpHeadersTimeoutMs: 60_000,
   httpIdleTimeoutMs: 75_000,
   httpBodyIdleTimeoutMs: 120_000,

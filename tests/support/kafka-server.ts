@@ -33,6 +33,7 @@ export class KafkaServer {
   readonly #directory: string;
   readonly #configs: readonly string[];
   readonly #processes: (ChildProcess | undefined)[];
+  readonly #paused = new Set<number>();
 
   private constructor(directory: string, addresses: readonly string[], configs: readonly string[]) {
     this.#directory = directory;
@@ -91,10 +92,12 @@ export class KafkaServer {
 
   /** Brokers that hold their connections and answer nothing. */
   pause(index: number): void {
+    this.#paused.add(index);
     this.#processes[index]?.kill('SIGSTOP');
   }
 
   resume(index: number): void {
+    this.#paused.delete(index);
     this.#processes[index]?.kill('SIGCONT');
   }
 
@@ -123,10 +126,15 @@ export class KafkaServer {
     return (found?.leader ?? 0) - 1;
   }
 
-  /** Each partition's high watermark, as Kafka's own client tells it. */
-  async ends(topic: string): Promise<readonly number[]> {
-    const offsets = await this.#admin((admin) => admin.fetchTopicOffsets(topic));
-    return offsets.map(({ high }) => Number(high));
+  /** Resolves when the cluster has chosen another. */
+  async untilLeaderIsNot(leader: number, topic: string, partition: number): Promise<void> {
+    const untilMs = systemClock.monotonicMs() + READY_MS;
+    while (systemClock.monotonicMs() < untilMs) {
+      const leads = await this.leaderOf(topic, partition).catch(() => -1);
+      if (leads >= 0 && leads !== leader) return;
+      await systemClock.sleep(200);
+    }
+    throw new Error(`${KAFKA}: no other broker came to lead partition ${partition}`);
   }
 
   async createTopic(topic: string, entries: Readonly<Record<string, string>>): Promise<void> {
@@ -136,10 +144,22 @@ export class KafkaServer {
     );
   }
 
+  #answering(wanted: boolean): readonly string[] {
+    const isAnswering = (index: number) => this.#processes[index] !== undefined && !this.#paused.has(index);
+    return this.addresses.filter((_, index) => isAnswering(index) === wanted);
+  }
+
   async #admin<Result>(ask: (admin: kafkajs.Admin) => Promise<Result>): Promise<Result> {
     const { logLevel } = kafkajs;
-    const kafka = new kafkajs.Kafka({ brokers: [...this.addresses], logLevel: logLevel.NOTHING });
-    const admin = kafka.admin({ retry: { retries: 2 } });
+    // The library stays with the first, though it is paused, takes connections and answers nothing.
+    const [answering, others] = [this.#answering(true), this.#answering(false)];
+    const kafka = new kafkajs.Kafka({
+      brokers: [...answering, ...others],
+      logLevel: logLevel.NOTHING,
+      requestTimeout: 3_000,
+      retry: { retries: 2 },
+    });
+    const admin = kafka.admin();
     try {
       await admin.connect();
       return await ask(admin);
@@ -170,6 +190,7 @@ function properties(
     'transaction.state.log.replication.factor': brokers,
     'broker.session.timeout.ms': 6_000,
     'broker.heartbeat.interval.ms': 1_000,
+    'controller.socket.timeout.ms': 3_000,
     'num.network.threads': 2,
     'num.io.threads': 2,
     'log.cleaner.enable': false,

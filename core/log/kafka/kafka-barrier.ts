@@ -29,7 +29,7 @@ export class KafkaBarrier {
     const connecting = this.#session;
     try {
       const session = await connecting;
-      return await session.within(limits.kafkaRequestMs, this.#ask(session));
+      return await session.within(limits.kafkaAskMs, this.#ask(session));
     } catch (error) {
       if (this.#session === connecting) this.end();
       this.#asideUntilMs.clear();
@@ -45,7 +45,7 @@ export class KafkaBarrier {
   async #connect(): Promise<KafkaSession> {
     const session = new KafkaSession(this.#target, this.#clock);
     try {
-      await session.within(limits.kafkaConnectMs, session.connect());
+      await session.connect();
       return session;
     } catch (error) {
       session.end();

@@ -10,6 +10,7 @@ import type { LogNotices } from '../ordered/local-copies.ts';
 import { KafkaOrderedLog } from './kafka-ordered-log.ts';
 import type { KafkaTarget } from './kafka-session.ts';
 import { type KafkaTopic, openTopic } from './kafka-topic.ts';
+import { Seeds } from './seeds.ts';
 
 export interface KafkaLogOptions {
   /** `kafka://host:port,host:port/topic`; the topic is made when it is not there. */
@@ -50,7 +51,7 @@ export function parseKafkaAddress(address: string): KafkaTarget {
   if (topic === undefined || !brokers.every((broker) => /^[^:\s]+:\d{1,5}$/.test(broker))) {
     throw new Error(`not an address of a log on Kafka (kafka://host:port,host:port/topic): ${address}`);
   }
-  return { brokers, topic };
+  return { seeds: new Seeds(brokers), topic };
 }
 
 /** Brokers may be starting beside us. */
@@ -63,7 +64,7 @@ async function untilAnswered(target: KafkaTarget, options: KafkaLogOptions): Pro
     } catch (error) {
       if (error instanceof Fault) throw error;
       if (clock.monotonicMs() >= untilMs) {
-        const brokers = target.brokers.join(', ');
+        const brokers = target.seeds.order.join(', ');
         throw new Fault('log-unavailable', `Kafka does not answer at ${brokers}`, { cause: error });
       }
     }

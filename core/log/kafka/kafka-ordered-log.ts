@@ -123,7 +123,7 @@ export class KafkaOrderedLog implements OrderedLog {
     from: number,
   ): AsyncGenerator<readonly OrderedRecord[]> {
     const { clock } = this.#options;
-    await session.within(limits.kafkaConnectMs, session.connect());
+    await session.connect();
     const leader = leaderOf(session, partition);
     const fetch = (offset: number) => {
       const fetching = session.within(limits.kafkaFetchMs, session.fetch(leader, partition, offset));
@@ -142,7 +142,7 @@ export class KafkaOrderedLog implements OrderedLog {
       yield records;
       if (clock.monotonicMs() - checkedMs < limits.kafkaLeaderCheckMs) continue;
       checkedMs = clock.monotonicMs();
-      await session.within(limits.kafkaRequestMs, session.refresh());
+      await session.within(limits.kafkaAskMs, session.refresh());
       if (leaderOf(session, partition) !== leader) throw new Error('another broker leads now');
     }
   }

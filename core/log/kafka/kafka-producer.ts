@@ -30,7 +30,7 @@ export class KafkaProducer {
     this.#live ??= this.#begin();
     const { session, producer } = this.#live;
     try {
-      await session.within(limits.kafkaProduceMs, this.#send(producer, records));
+      await session.within(limits.kafkaProduceMs, this.#send(session, producer, records));
     } catch (error) {
       this.end();
       throw error;
@@ -52,15 +52,14 @@ export class KafkaProducer {
       allowAutoTopicCreation: false,
       createPartitioner: () => () => this.#partition,
       // As few as it allows: the same batch is tried again by a new producer, and counted once by the fold.
-      // there.
       retry: { retries: 1, initialRetryTime: limits.orderedRetryMs },
     });
     return { session, producer };
   }
 
-  async #send(producer: Producer, records: readonly Uint8Array[]): Promise<void> {
+  async #send(session: KafkaSession, producer: Producer, records: readonly Uint8Array[]): Promise<void> {
     // Resolves at once when it is connected.
-    await producer.connect();
+    await session.beginning(producer.connect());
     await producer.send({
       topic: this.#target.topic,
       acks: ALL_IN_SYNC,

@@ -12,10 +12,10 @@ import kafkajs from 'kafkajs';
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
+import type { Seeds } from './seeds.ts';
 
 export interface KafkaTarget {
-  /** `host:port`, those to begin with. */
-  readonly brokers: readonly string[];
+  readonly seeds: Seeds;
   readonly topic: string;
 }
 
@@ -46,6 +46,7 @@ export class KafkaSession {
   readonly kafka: kafkajs.Kafka;
   readonly #target: KafkaTarget;
   readonly #clock: Clock;
+  readonly #seeds: readonly string[];
   readonly #sockets = new Set<Socket>();
   #cluster: Cluster | undefined;
   #isEnded = false;
@@ -53,12 +54,13 @@ export class KafkaSession {
   constructor(target: KafkaTarget, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
+    this.#seeds = target.seeds.order;
     this.kafka = new kafkajs.Kafka({
       clientId: CLIENT_ID,
-      brokers: [...target.brokers],
-      connectionTimeout: limits.kafkaConnectMs,
+      brokers: [...this.#seeds],
+      connectionTimeout: limits.kafkaConnectionMs,
       requestTimeout: limits.kafkaRequestMs,
-      retry: { retries: 1, initialRetryTime: limits.orderedRetryMs },
+      retry: { retries: 0, initialRetryTime: limits.orderedRetryMs },
       // The adapter tells of failures itself, once.
       logLevel: kafkajs.logLevel.NOTHING,
       socketFactory: this.#socketFactory(),
@@ -80,9 +82,19 @@ export class KafkaSession {
 
   /** Connects, and knows the topic's brokers and leaders. */
   async connect(): Promise<void> {
-    this.#cluster = clusterOf(this.kafka);
-    await this.#cluster.connect();
-    await this.#cluster.addTargetTopic(this.#target.topic);
+    const cluster = clusterOf(this.kafka);
+    this.#cluster = cluster;
+    await this.beginning(cluster.connect().then(() => cluster.addTargetTopic(this.#target.topic)));
+  }
+
+  /** Waits for a first connection; where it fails, the next session begins with another broker. */
+  async beginning(connecting: Promise<void>): Promise<void> {
+    try {
+      await this.within(limits.kafkaConnectMs, connecting);
+    } catch (error) {
+      this.#target.seeds.passOver(this.#seeds[0] as string);
+      throw error;
+    }
   }
 
   /** As some broker tells it now. */

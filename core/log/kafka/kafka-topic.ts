@@ -40,6 +40,7 @@ export async function openTopic(
   const session = new KafkaSession(target, clock);
   const admin = session.kafka.admin();
   try {
+    await session.beginning(admin.connect());
     return await session.within(limits.kafkaOpenMs, open(admin, target.topic, options));
   } finally {
     session.end();
@@ -52,7 +53,6 @@ async function open(
   topic: string,
   options: KafkaTopicOptions,
 ): Promise<KafkaTopic> {
-  await admin.connect();
   if (!(await admin.listTopics()).includes(topic)) await create(admin, topic, options);
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const partitions = topics[0]?.partitions.length ?? 0;
