@@ -1,7 +1,7 @@
 // Owns the port by which a program that serves clients has the cluster's storage: in its own process, or at
 // the other end of the wire. The rest of the program cannot tell which.
 
-import type { ChunkStore } from '#storage-nodes/chunks/chunk-store.ts';
+import type { NodeOf } from '#storage-nodes/client/device-port.ts';
 import type { QuorumClient } from '#storage-nodes/client/quorum-client.ts';
 import type { NodeStatus } from './control-messages.ts';
 import type { DaemonSpec } from './node-daemons.ts';
@@ -14,8 +14,7 @@ export interface ObservedNode extends NodeStatus {
 
 export interface CloudNodes {
   readonly chunks: QuorumClient;
-  /** Those that can be reached now. */
-  devices(): Iterable<Pick<ChunkStore, 'list'>>;
+  readonly device: NodeOf;
   /** Of each node that answers; the others are missing. */
   status(): Promise<readonly ObservedNode[]>;
   /** What keeps the devices of this process whole; none where they lie elsewhere. */

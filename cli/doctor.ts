@@ -2,16 +2,22 @@
 // and each check is bounded in time: a part that hangs is itself a finding.
 
 import { limits } from '#core/kernel/limits.ts';
-import type { Ring } from '#core/ring/ring.ts';
+import type { Cursor } from '#core/log/event-log.ts';
+import type { Device, Ring } from '#core/ring/ring.ts';
+import { projections } from '#projections/all.ts';
 import type { DeviceHealth } from '#storage-nodes/client/device-health.ts';
+import { surveyReplicas } from '#storage-nodes/replication/replica-survey.ts';
+import type { ReplicationReport } from '#storage-nodes/replication/replicator.ts';
 import type { ObservedNode } from './cloud-nodes.ts';
 import type { OpenCloud } from './compose.ts';
+import type { DaemonStatus } from './control-messages.ts';
+import { MOVING_DAEMON } from './device-daemons.ts';
 import { inTime } from './in-time.ts';
 import { eventsOf } from './metrics.ts';
 import type { Finding } from './operations.ts';
 import { type RingReport, ringReport } from './ring-report.ts';
 
-type Parts = Pick<OpenCloud, 'cluster' | 'nodes' | 'clock' | 'log' | 'runner'>;
+type Parts = Pick<OpenCloud, 'cluster' | 'nodes' | 'clock' | 'log' | 'runner' | 'daemons'>;
 
 export async function examine(parts: Parts): Promise<readonly Finding[]> {
   const { cluster, nodes } = parts;
@@ -21,10 +27,11 @@ export async function examine(parts: Parts): Promise<readonly Finding[]> {
     ...log,
     ...examineNodes(report, statuses),
     examineBalance(report),
-    examineReplicas(cluster.ring(), report),
+    ...(await examineReplicas(parts)),
+    ...examineReplicators(parts, statuses),
     ...examineDevices(report),
     ...examineHealth(cluster.ring(), nodes.chunks.health),
-    examineClocks(statuses),
+    ...examineClocks(statuses),
   ];
 }
 
@@ -33,16 +40,23 @@ async function examineLog({ log, runner, clock }: Parts): Promise<Finding[]> {
   try {
     const tail = await inTime(clock, log.tail());
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
-    const behind = Math.max(0, eventsOf(tail) - eventsOf(runner.applied()));
-    const models = `the read models are ${behind} of ${eventsOf(tail)} events behind`;
-    return [
-      { check: 'log', ok: true, finding: `the log answers in ${tookMs} ms` },
-      { check: 'read-models', ok: behind <= limits.doctorLagEvents, finding: models },
-    ];
+    const answers = { check: 'log', ok: true, finding: `the log answers in ${tookMs} ms` };
+    return [answers, ...examineReadModels(tail, runner.applied())];
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return [{ check: 'log', ok: false, finding: `the log does not answer: ${why}` }];
   }
+}
+
+/** They follow the log together, but an operator looks for the one that a complaint is about. */
+function examineReadModels(tail: Cursor, applied: Cursor): Finding[] {
+  const events = eventsOf(tail);
+  const behind = Math.max(0, events - eventsOf(applied));
+  return projections.map(({ name }) => ({
+    check: 'read-models',
+    ok: behind <= limits.doctorLagEvents,
+    finding: `${name} is ${behind} of ${events} events behind`,
+  }));
 }
 
 function examineNodes(report: RingReport, statuses: readonly ObservedNode[]): Finding[] {
@@ -70,19 +84,38 @@ function examineBalance(report: RingReport): Finding {
   return good('ring', `ring ${version} is balanced within ${imbalancePercent} %${standing}`);
 }
 
-/** What can be said without reading a chunk: how many devices of a partition are there to hold it. */
-function examineReplicas(ring: Ring, report: RingReport): Finding {
-  const there = new Set(
-    report.nodes.flatMap(({ devices }) => devices.filter(({ status }) => status).map((each) => each.device)),
-  );
-  let lacking = 0;
-  for (let partition = 0; partition < report.partitions; partition++) {
-    const present = ring.primaries(partition).filter(({ id }) => there.has(id)).length;
-    if (present < ring.replicas) lacking++;
+/** What the devices themselves say that they hold. */
+async function examineReplicas({ cluster, nodes, clock }: Parts): Promise<Finding[]> {
+  const ring = cluster.ring();
+  const { health } = nodes.chunks;
+  const isGone = (device: Device) => health.isGone(device);
+  const { lacking, differing } = await surveyReplicas({ ring, node: nodes.device, clock, isGone });
+  const of = `of ${ring.devices.length > 0 ? 2 ** ring.partitionPower : 0} partitions`;
+  const found: Finding[] = [];
+  if (lacking > 0) {
+    const wanted = Math.min(ring.replicas, ring.devices.length);
+    found.push(bad('replicas', `${lacking} ${of} have fewer than ${wanted} replicas that can be reached`));
   }
-  const { partitions } = report;
-  const finding = `${lacking} of ${partitions} partitions have fewer than ${ring.replicas} replicas there`;
-  return { check: 'replicas', ok: lacking === 0, finding };
+  if (differing > 0) {
+    found.push(bad('replicas', `${differing} ${of} lack chunks on one replica or more`));
+  }
+  return found.length > 0 ? found : [good('replicas', `0 ${of} lack a replica or a chunk of one`)];
+}
+
+/** What could not be made good is worse than what has not been yet. */
+function examineReplicators({ daemons }: Parts, statuses: readonly ObservedNode[]): Finding[] {
+  const own = { node: 'this process', daemons: daemons.status() };
+  return [own, ...statuses].flatMap(({ node, daemons: told }) => {
+    const failed = lastPassOf(told)?.failed ?? 0;
+    if (failed === 0) return [];
+    const finding = `in its last pass the replicator of ${node} could not bring home ${failed} chunks`;
+    return [bad('replicas', finding)];
+  });
+}
+
+function lastPassOf(daemons: readonly DaemonStatus[]): Partial<ReplicationReport> | undefined {
+  const report = daemons.find(({ name }) => name === MOVING_DAEMON)?.report ?? '';
+  return report === '' ? undefined : (JSON.parse(report) ?? undefined);
 }
 
 function examineDevices({ nodes }: RingReport): Finding[] {
@@ -109,10 +142,16 @@ function examineHealth({ devices }: Ring, health: DeviceHealth): Finding[] {
   });
 }
 
-function examineClocks(statuses: readonly ObservedNode[]): Finding {
-  const worst = statuses.reduce((most, { skewMs }) => Math.max(most, Math.abs(skewMs)), 0);
-  const finding = `the clocks of the nodes are within ${Math.round(worst)} ms of this one`;
-  return { check: 'clocks', ok: worst <= limits.doctorClockSkewMs, finding };
+function examineClocks(statuses: readonly ObservedNode[]): Finding[] {
+  const off = (skewMs: number) => Math.round(Math.abs(skewMs));
+  const worst = statuses.reduce((most, { skewMs }) => Math.max(most, off(skewMs)), 0);
+  const found = statuses
+    .filter(({ skewMs }) => off(skewMs) > limits.doctorClockSkewMs)
+    .map(({ node, skewMs }) => {
+      const way = skewMs > 0 ? 'ahead of' : 'behind';
+      return bad('clocks', `the clock of node ${node} is ${off(skewMs)} ms ${way} this one`);
+    });
+  return found.length > 0 ? found : [good('clocks', `all clocks are within ${worst} ms of this one`)];
 }
 
 const good = (check: string, finding: string): Finding => ({ check, ok: true, finding });

@@ -40,15 +40,6 @@ export class NodeConnections {
   /** Undefined: the cluster has no such device, or it lies on a node that never said where it is. */
   readonly device = (deviceId: number): NodeChunks | undefined => this.#byDevice[deviceId];
 
-  /** Of the devices whose node is connected now, or is this one. */
-  *connected(): Iterable<NodeChunks> {
-    for (const { id, node } of this.#options.cluster.state.devices) {
-      const chunks = this.#byDevice[id];
-      const isHere = node === this.#options.here?.node;
-      if (chunks && (isHere || this.#byNode.get(node)?.connection.connected)) yield chunks;
-    }
-  }
-
   async close(): Promise<void> {
     this.#forget();
     for (const { connection } of this.#byNode.values()) this.#close(connection);

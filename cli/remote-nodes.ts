@@ -21,6 +21,7 @@ export function openRemoteNodes(options: RemoteNodesOptions): CloudNodes {
 
 class RemoteNodes implements CloudNodes {
   readonly chunks: CloudNodes['chunks'];
+  readonly device: CloudNodes['device'];
   readonly daemons: CloudNodes['daemons'];
   readonly areHere = false;
   readonly #options: RemoteNodesOptions;
@@ -34,16 +35,13 @@ class RemoteNodes implements CloudNodes {
     const { cluster, clock } = options;
     this.#options = options;
     this.#connections = new NodeConnections(options);
-    const parts = { ring: () => cluster.ring(), node: this.#connections.device, clock };
+    this.device = this.#connections.device;
+    const parts = { ring: () => cluster.ring(), node: this.device, clock };
     const chunks = createChunkClient(parts);
     const { health } = chunks;
     const detector = new FailureDetector({ ...parts, health, onBeat: () => chunks.beat() });
     this.chunks = chunks;
     this.daemons = [heartbeats(detector)];
-  }
-
-  devices(): ReturnType<CloudNodes['devices']> {
-    return this.#connections.connected();
   }
 
   /** Several figures of one page are one question. */

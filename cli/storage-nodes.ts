@@ -57,7 +57,7 @@ export async function openStorageNodes(options: StorageNodesOptions): Promise<St
     stores: devices.stores,
     chunks,
     areHere: true,
-    devices: () => devices.stores.values(),
+    device: node,
     status: async () => statusOf(cluster, devices.stores, clock.nowMs()),
     daemons: devicesDaemons({ stores: devices.stores, auditor, replicator, detector }),
     runOnce: async () => {},
