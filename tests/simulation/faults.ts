@@ -10,9 +10,10 @@ import type { SimulatedStorageNode } from './simulated-storage-node.ts';
 import type { Chance, World } from './world.ts';
 
 export type FaultName =
-  | 'message-lost'
-  | 'message-late'
-  | 'message-repeated'
+  | 'connections-cut'
+  | 'network-slow'
+  | 'network-corrupts'
+  | 'host-mute'
   | 'partition'
   | 'node-crash'
   | 'gateway-crash'
@@ -30,13 +31,16 @@ export type FaultName =
 const SHORTEST_MS = 50;
 const LONGEST_MS = 12_000;
 const ROT_BYTES_MAX = 40;
+const SLOW_MS_MAX = 1_500;
+const CORRUPTION_MAX = 0.05;
 const SLOWNESS_MAX = 200;
 
 /** Each begins a fault and returns what ends it, or nothing where it could not begin or ends by itself. */
 const DEEDS: Record<FaultName, (faults: Faults) => (() => void) | undefined> = {
-  'message-lost': (faults) => faults.messages('lost', 0.2),
-  'message-late': (faults) => faults.messages('late', 0.3),
-  'message-repeated': (faults) => faults.messages('repeated', 0.5),
+  'connections-cut': (faults) => faults.cutConnections(),
+  'network-slow': (faults) => faults.slowNetwork(),
+  'network-corrupts': (faults) => faults.corruptNetwork(),
+  'host-mute': (faults) => faults.muteHost(),
   partition: (faults) => faults.partition(),
   'node-crash': (faults) => faults.crashNode(),
   'gateway-crash': (faults) => faults.crashGateway(),
@@ -132,17 +136,38 @@ export class Faults implements PassWatcher {
     this.#active.add(end);
     this.#lossy?.replicated.clear();
     // Most are short, some long.
-    scheduler.after(SHORTEST_MS + this.#chance.next() ** 3 * LONGEST_MS, end);
+    scheduler.after(SHORTEST_MS + this.#chance.next() ** 2 * LONGEST_MS, end);
   }
 
-  messages(kind: 'lost' | 'late' | 'repeated', most: number): () => void {
-    const probability = this.#chance.between(0, most);
-    const { trouble } = this.#cluster.network;
-    this.#world.trace.note(`fault-message-${kind}`, `${probability}`);
-    trouble[kind] = probability;
+  cutConnections(): undefined {
+    this.#world.trace.note('fault-connections-cut');
+    this.#cluster.network.cutSome(this.#chance.between(0, 0.5));
+  }
+
+  slowNetwork(): () => void {
+    const { network } = this.#cluster;
+    network.slowMs = this.#chance.between(5, SLOW_MS_MAX);
+    this.#world.trace.note('fault-network-slow', `${network.slowMs}`);
     return () => {
-      trouble[kind] = 0;
+      network.slowMs = 0;
     };
+  }
+
+  corruptNetwork(): () => void {
+    const { network } = this.#cluster;
+    network.corruption = this.#chance.between(0, CORRUPTION_MAX);
+    this.#world.trace.note('fault-network-corrupts', `${network.corruption}`);
+    return () => {
+      network.corruption = 0;
+    };
+  }
+
+  muteHost(): () => void {
+    const { network, nodes, gateways } = this.#cluster;
+    const { host } = this.#chance.pick([...nodes, ...gateways]);
+    this.#world.trace.note('fault-host-mute', host);
+    network.mute([host]);
+    return () => network.mute([]);
   }
 
   partition(): (() => void) | undefined {

@@ -24,7 +24,7 @@ export type PlanChange = { -readonly [Name in keyof Plan]?: Plan[Name] } & {
 
 export function drawPlan(world: World, change: PlanChange = {}): Plan {
   const chance = world.chance('plan');
-  const nodes = chance.whole(3, 6);
+  const nodes = chance.whole(3, 8);
   const partitions = chance.happens(0.6) ? chance.whole(1, 3) : 0;
   const gateways = chance.whole(1, 3);
   const drawn = {

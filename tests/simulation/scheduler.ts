@@ -27,7 +27,7 @@ export class Scheduler {
   /** Lets time pass until `isOver`; false when that took longer than `forMs`. */
   async run(isOver: () => boolean, forMs: number): Promise<boolean> {
     const endMs = this.nowMs + forMs;
-    await turn();
+    await untilIdle();
     while (!isOver()) {
       const next = this.#heap[0];
       if (!next || next.atMs > endMs) return false;
@@ -35,7 +35,7 @@ export class Scheduler {
       this.nowMs = next.atMs;
       this.steps++;
       next.run();
-      await turn();
+      await untilIdle();
     }
     return true;
   }
@@ -72,5 +72,8 @@ export class Scheduler {
 
 const isBefore = (a: Entry, b: Entry) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
-/** All that waits for promises runs, and each `setImmediate` of the production code once. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** Runs all that needs no time: promises, and whatever the production code puts off by `setImmediate`. */
+async function untilIdle(): Promise<void> {
+  do await new Promise<void>((resolve) => setImmediate(resolve));
+  while (process.getActiveResourcesInfo().includes('Immediate'));
+}

@@ -4,13 +4,15 @@ import { newId } from '#core/kernel/ids.ts';
 import { emptyRing } from '#core/ring/placed-ring.ts';
 import type { Ring } from '#core/ring/ring.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { connectNode } from '#storage-nodes/wire/node-connection.ts';
+import type { NodeConnection } from '#storage-nodes/wire/node-wire.ts';
 import { LogOracle } from './log-oracle.ts';
 import type { Plan } from './plan.ts';
-import { RemoteChunks } from './remote-chunks.ts';
 import { SimulatedBroker } from './simulated-broker.ts';
 import { SimulatedGateway } from './simulated-gateway.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedStorageNode } from './simulated-storage-node.ts';
+import { CREDENTIALS, wireAddress } from './wire-access.ts';
 import type { Life, World } from './world.ts';
 
 const SKEW_MS_MAX = 200;
@@ -30,12 +32,14 @@ export class SimulatedCluster {
   /** The newest that any gateway told of. */
   #ring: Ring = emptyRing(1, 1);
   #watcher: PassWatcher | undefined;
-  /** Calls of one life on one device, by life and device. */
-  readonly #remotes = new WeakMap<Life, Map<number, NodeChunks>>();
+  /** Of each program its connections, by host. */
+  readonly #connections = new WeakMap<Life, Map<string, NodeConnection>>();
 
   constructor(world: World, plan: Plan) {
     this.world = world;
-    this.network = new SimulatedNetwork(world);
+    this.network = new SimulatedNetwork(world, (host) =>
+      [...this.nodes, ...this.gateways].some((part) => part.host === host && part.isRunning),
+    );
     this.oracle = new LogOracle(world.trace);
     this.broker = plan.partitions > 0 ? new SimulatedBroker(world, plan.partitions) : undefined;
     const chance = world.chance('cluster');
@@ -46,13 +50,13 @@ export class SimulatedCluster {
       const passed = (pass: 'audit' | 'replication', startedMs: number) =>
         this.#watcher?.passed(pass, host, startedMs);
       return new SimulatedStorageNode({
-        ...{ world, host, zone, remote, passed },
+        ...{ world, host, zone, network: this.network, remote, passed },
         skewMs: skewMs(),
         ring: () => this.#ring,
       });
     });
     const firstNodes = this.nodes.map(({ host, zone }) => ({
-      ...{ node: host, zone, address: `${host}:1`, controlAddress: `${host}:2` },
+      ...{ node: host, zone, address: wireAddress(host), controlAddress: `${host}:2` },
       disks: [newId(chance)],
     }));
     const ringChanged = (ring: Ring) => {
@@ -102,12 +106,20 @@ export class SimulatedCluster {
   }
 
   #remote(life: Life, deviceId: number): NodeChunks | undefined {
-    const known = this.#remotes.get(life) ?? new Map<number, NodeChunks>();
-    this.#remotes.set(life, known);
     const node = this.nodeOf(deviceId);
     if (!node) return undefined;
-    const chunks = known.get(deviceId) ?? new RemoteChunks(this.network, life, node);
-    known.set(deviceId, chunks);
-    return chunks;
+    // Its own devices a node reaches without a connection.
+    if (node.host === life.host) return node.store;
+    const known = this.#connections.get(life) ?? new Map<string, NodeConnection>();
+    this.#connections.set(life, known);
+    const { clock, random } = life;
+    const connection =
+      known.get(node.host) ??
+      connectNode({
+        ...{ network: this.network.of(life), address: wireAddress(node.host), credentials: CREDENTIALS },
+        ...{ clock, random, node: node.host },
+      });
+    known.set(node.host, connection);
+    return connection.device(deviceId);
   }
 }

@@ -19,6 +19,7 @@ export class SimulatedDisk {
   readonly #world: World;
   readonly #chance: Chance;
   readonly #name: string;
+  readonly #directories = new Set<string>();
   #content: MemoryDisk;
   #life: Life | undefined;
   #hung: (() => void)[] | undefined;
@@ -45,6 +46,7 @@ export class SimulatedDisk {
     this.#life = undefined;
     this.#hung = undefined;
     this.#content = this.#empty();
+    this.#directories.clear();
   }
 
   fill(): void {
@@ -85,13 +87,13 @@ export class SimulatedDisk {
     return {
       open: (path, mode) => this.#file(content.open(path, mode), isOurs),
       list: (directory) => content.list(directory),
-      makeDirectory: () => undefined,
+      makeDirectory: (path) => this.#makeDirectory(path),
       rename: (from, to) => {
         if (isOurs()) content.rename(from, to);
       },
       remove: (path) => target().remove(path),
       syncDirectory: (path) => (isOurs() ? content.syncDirectory(path) : never()),
-      exists: (path) => isDirectory(path) || has(content, path),
+      exists: (path) => this.#directories.has(path) || has(content, path),
       removeLarge: async (path) => {
         if (!isOurs()) return never();
         await this.#work();
@@ -99,6 +101,12 @@ export class SimulatedDisk {
       },
       freeBytes: () => content.freeBytes,
     };
+  }
+
+  #makeDirectory(path: string): void {
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      this.#directories.add(path.slice(0, end));
+    }
   }
 
   #file(file: DiskFile, isOurs: () => boolean): DiskFile {
@@ -151,8 +159,6 @@ export class SimulatedDisk {
 
 /** What the code of a dead program waits for. */
 const never = () => new Promise<never>(() => {});
-
-const isDirectory = (path: string) => !path.includes('.');
 
 function has(disk: MemoryDisk, path: string): boolean {
   const slash = path.lastIndexOf('/');

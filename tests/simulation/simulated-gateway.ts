@@ -25,6 +25,7 @@ import { createCloud } from '#services/create-cloud.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { throwBug } from '#storage-nodes/client/device-health.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
 import { createChunkClient, type QuorumClient } from '#storage-nodes/client/quorum-client.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
@@ -69,6 +70,7 @@ export interface OpenGateway {
   readonly chunks: QuorumClient;
   readonly blobs: ReturnType<typeof createBlobStream>;
   readonly writes: WritesInFlight;
+  readonly detector: FailureDetector;
   readonly collector: Collector;
   readonly collection: BucketCollection;
 }
@@ -158,6 +160,7 @@ export class SimulatedGateway {
     ringChanged(ring());
     const node = (deviceId: number) => remote(life, deviceId);
     const chunks = createChunkClient({ ring, node, clock });
+    const detector = new FailureDetector({ ring, node, health: chunks.health, onBeat: () => chunks.beat() });
     const digests = createInlineDigestPool();
     const budgetBytes = limits.streamBudgetBytes;
     const blobs = createBlobStream({ chunks, random, clock, digests, budgetBytes });
@@ -176,7 +179,20 @@ export class SimulatedGateway {
       buckets: collection,
     });
     const open = {
-      ...{ life, cloud, log, runner, models, cluster, chunks, blobs, writes, collector, collection },
+      ...{
+        life,
+        cloud,
+        log,
+        runner,
+        models,
+        cluster,
+        chunks,
+        blobs,
+        writes,
+        detector,
+        collector,
+        collection,
+      },
     };
     this.#startDaemons(open);
     return open;
@@ -197,7 +213,7 @@ export class SimulatedGateway {
     });
   }
 
-  #startDaemons({ life, chunks, collector, collection }: OpenGateway): void {
+  #startDaemons({ life, detector, collector, collection }: OpenGateway): void {
     const { trace } = this.#options.world;
     const daemon = (name: string, intervalMs: number, runOnce: (signal: AbortSignal) => Promise<unknown>) =>
       startDaemon({
@@ -208,7 +224,7 @@ export class SimulatedGateway {
           if (report) trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
         },
       });
-    daemon('heartbeat', limits.heartbeatMs, async () => chunks.beat());
+    daemon('failure-detector', limits.heartbeatMs, async () => void (await detector.runOnce()));
     daemon('write-prolonger', GRACE_MS / 8, () => collection.runOnce());
     daemon('collector', COLLECT_INTERVAL_MS, (signal) => collector.runOnce(signal));
   }

@@ -1,17 +1,20 @@
 // Owns one storage node of the simulated cluster: the production chunk store and its daemons on a simulated
 // disk, started, crashed and started again.
 
-import { KIB } from '#core/kernel/limits.ts';
+import { KIB, limits } from '#core/kernel/limits.ts';
 import type { Ring } from '#core/ring/ring.ts';
 import { startDaemon } from '#core/runtime/daemon.ts';
 import { createAuditor } from '#storage-nodes/audit/auditor.ts';
 import { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
-import { throwBug } from '#storage-nodes/client/device-health.ts';
+import { DeviceHealth, throwBug } from '#storage-nodes/client/device-health.ts';
 import type { NodeChunks } from '#storage-nodes/client/device-port.ts';
+import { FailureDetector } from '#storage-nodes/client/failure-detector.ts';
 import { createReplicator } from '#storage-nodes/replication/replicator.ts';
-import type { ServedDevice } from './remote-chunks.ts';
+import { serveNode } from '#storage-nodes/wire/node-server.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedIndex } from './simulated-index-store.ts';
+import type { SimulatedNetwork } from './simulated-network.ts';
+import { CREDENTIALS, wireAddress } from './wire-access.ts';
 import { Life, type World } from './world.ts';
 
 const DIRECTORY = '/node';
@@ -30,10 +33,11 @@ export interface StorageNodeOptions {
   readonly ring: () => Ring;
   /** Told of whole passes. */
   readonly passed: (pass: 'audit' | 'replication', startedMs: number) => void;
+  readonly network: SimulatedNetwork;
   readonly remote: (life: Life, deviceId: number) => NodeChunks | undefined;
 }
 
-export class SimulatedStorageNode implements ServedDevice {
+export class SimulatedStorageNode {
   readonly host: string;
   readonly zone: string;
   readonly disk: SimulatedDisk;
@@ -61,10 +65,6 @@ export class SimulatedStorageNode implements ServedDevice {
 
   get store(): DiskChunkStore | undefined {
     return this.#store;
-  }
-
-  serving(): { readonly life: Life; readonly store: DiskChunkStore } | undefined {
-    return this.#life && this.#store && { life: this.#life, store: this.#store };
   }
 
   start(): void {
@@ -108,6 +108,7 @@ export class SimulatedStorageNode implements ServedDevice {
           ...{ directory: DIRECTORY, clock, random, hotEntries: HOT_ENTRIES, segmentBytes: 128 * KIB },
           ...{ disk: this.disk.view(life), indexEngine: this.index.engine(life) },
         });
+        await this.#serve(life, store);
         if (!life.isAlive) return;
         this.#store = store;
         world.trace.note('node-up', `${this.host} ${store.status().chunks} chunks`);
@@ -121,12 +122,28 @@ export class SimulatedStorageNode implements ServedDevice {
     }
   }
 
+  async #serve(life: Life, store: DiskChunkStore): Promise<void> {
+    const { network } = this.#options;
+    const { clock, random } = life;
+    await serveNode({
+      ...{ network: network.of(life), address: wireAddress(this.host), credentials: CREDENTIALS },
+      ...{ clock, random, node: this.host },
+      device: (deviceId) => (this.#isOurs(deviceId) ? store : undefined),
+    });
+  }
+
+  #isOurs(deviceId: number): boolean {
+    return this.#options.ring().devices.find(({ id }) => id === deviceId)?.node === this.host;
+  }
+
   #startDaemons(life: Life, store: DiskChunkStore): void {
     const { world, ring, remote, passed } = this.#options;
     const { clock } = life;
     const node = (deviceId: number) => remote(life, deviceId);
-    const isOurs = (deviceId: number) => ring().devices.find(({ id }) => id === deviceId)?.node === this.host;
-    const replicator = createReplicator({ ring, node, clock, isOurs });
+    const isOurs = (deviceId: number) => this.#isOurs(deviceId);
+    const health = new DeviceHealth(clock);
+    const detector = new FailureDetector({ ring, node, health });
+    const replicator = createReplicator({ ring, node, clock, health, isOurs });
     const auditor = createAuditor({
       ring,
       store: (deviceId) => (isOurs(deviceId) ? store : undefined),
@@ -142,7 +159,7 @@ export class SimulatedStorageNode implements ServedDevice {
         },
         runOnce: async (signal) => {
           const report = await runOnce(signal);
-          world.trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
+          if (report) world.trace.note(`${name}-pass`, `${this.host} ${JSON.stringify(report)}`);
         },
       });
     daemon('auditor', AUDIT_INTERVAL_MS, async (signal) => {
@@ -157,6 +174,7 @@ export class SimulatedStorageNode implements ServedDevice {
       if (report.failed === 0) passed('replication', startedMs);
       return report;
     });
+    daemon('failure-detector', limits.heartbeatMs, async () => void (await detector.runOnce()));
     daemon('compactor', COMPACT_INTERVAL_MS, () => store.compact(4));
   }
 }

@@ -88,7 +88,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a body that breaks off keeps its buffer',
     file: 'storage-nodes/stream/blob-writer.ts',
-    find: '    this.#lease?.release();\n',
-    replace: '',
+    find: '  #returnLease(): void {\n',
+    replace: '  #returnLease(): void {\n    this.#lease = undefined;\n',
   },
 ];
