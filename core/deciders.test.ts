@@ -7,6 +7,21 @@ import { bucketDecider } from '#core/buckets/buckets.decider.ts';
 import { buckets } from '#core/buckets/buckets.events.ts';
 import { accountDecider } from '#core/identity/accounts.decider.ts';
 import { accounts } from '#core/identity/accounts.events.ts';
+import { catalogDecider, quotaDecider } from '#core/identity/catalog.decider.ts';
+import { catalog, quotas } from '#core/identity/catalog.events.ts';
+import {
+  domainDecider,
+  groupDecider,
+  nameDecider,
+  projectDecider,
+} from '#core/identity/directory.decider.ts';
+import { domains, groups, names, projects } from '#core/identity/directory.events.ts';
+import { assignmentDecider, roleDecider } from '#core/identity/roles.decider.ts';
+import { assignments, roles } from '#core/identity/roles.events.ts';
+import { tokenDecider } from '#core/identity/tokens.decider.ts';
+import { tokens } from '#core/identity/tokens.events.ts';
+import { userDecider } from '#core/identity/users.decider.ts';
+import { users } from '#core/identity/users.events.ts';
 import type { Decider } from '#core/kernel/decider.ts';
 import type { EventOf, Lifecycle, LifecycleTable } from '#core/kernel/lifecycle.ts';
 import { objectDecider } from '#core/objects/objects.decider.ts';
@@ -41,3 +56,13 @@ test('an account folds along every legal life', (t) => foldsEveryLife(t, account
 test('an object folds along every legal life', (t) => foldsEveryLife(t, objects, objectDecider));
 test('an upload folds along every legal life', (t) => foldsEveryLife(t, uploads, uploadDecider));
 test('a part folds along every legal life', (t) => foldsEveryLife(t, parts, partDecider));
+test('a domain folds along every legal life', (t) => foldsEveryLife(t, domains, domainDecider));
+test('a project folds along every legal life', (t) => foldsEveryLife(t, projects, projectDecider));
+test('a group folds along every legal life', (t) => foldsEveryLife(t, groups, groupDecider));
+test('a name folds along every legal life', (t) => foldsEveryLife(t, names, nameDecider));
+test('a user folds along every legal life', (t) => foldsEveryLife(t, users, userDecider));
+test('a role folds along every legal life', (t) => foldsEveryLife(t, roles, roleDecider));
+test('assignments fold along every legal life', (t) => foldsEveryLife(t, assignments, assignmentDecider));
+test('the catalog folds along every legal life', (t) => foldsEveryLife(t, catalog, catalogDecider));
+test('limits of projects fold along every legal life', (t) => foldsEveryLife(t, quotas, quotaDecider));
+test('keys of tokens fold along every legal life', (t) => foldsEveryLife(t, tokens, tokenDecider));

@@ -3,7 +3,29 @@
 import { buckets } from './buckets/buckets.events.ts';
 import { devices } from './devices/devices.events.ts';
 import { accounts } from './identity/accounts.events.ts';
+import { catalog, quotas } from './identity/catalog.events.ts';
+import { domains, groups, names, projects } from './identity/directory.events.ts';
+import { assignments, roles } from './identity/roles.events.ts';
+import { tokens } from './identity/tokens.events.ts';
+import { users } from './identity/users.events.ts';
 import { objects } from './objects/objects.events.ts';
 import { parts, uploads } from './objects/uploads.events.ts';
 
-export const families = { accounts, buckets, objects, uploads, parts, devices } as const;
+export const families = {
+  accounts,
+  buckets,
+  objects,
+  uploads,
+  parts,
+  devices,
+  domains,
+  projects,
+  groups,
+  names,
+  users,
+  roles,
+  assignments,
+  catalog,
+  quotas,
+  tokens,
+} as const;

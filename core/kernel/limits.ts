@@ -190,6 +190,14 @@ export const limits = {
   accessKeysPerAccount: 100,
   accountNameCharacters: 64,
   openedSecrets: 10_000,
+  groupsPerUser: 1_000,
+  applicationCredentialsPerUser: 100,
+  impliedRoles: 100,
+  rolesPerAssignment: 100,
+  projectTags: 80,
+  catalogEntries: 1_000,
+  quotaEntries: 10_000,
+  tokenKeys: 8,
 
   // Read models.
   readModelPendingRows: 20_000,
