@@ -11,11 +11,17 @@ export const DIRECT_BLOCK_BYTES = 4096;
 const MEMORY_BORDER_BYTES = 512;
 const ALLOCATOR_BORDER_BYTES = 16;
 
+/** A buffer on a border from which the kernel can write directly, in shared memory of its own. */
+export function directBuffer(sizeBytes: number): Buffer {
+  const memory = new SharedArrayBuffer(sizeBytes + MEMORY_BORDER_BYTES);
+  return Buffer.from(memory, directOffsetIn(memory), sizeBytes);
+}
+
 /**
  * Where in `memory` a buffer for direct writes begins: JavaScript does not tell an address, so the kernel
  * is asked which offset it takes. 0 where there is no direct reading at all.
  */
-export function directOffsetIn(memory: SharedArrayBuffer): number {
+function directOffsetIn(memory: SharedArrayBuffer): number {
   let file: number;
   try {
     file = openSync(process.execPath, constants.O_RDONLY | constants.O_DIRECT);
@@ -31,9 +37,6 @@ export function directOffsetIn(memory: SharedArrayBuffer): number {
     closeSync(file);
   }
 }
-
-/** More than a buffer itself needs, so that it can begin on a border. */
-export const DIRECT_SLACK_BYTES = MEMORY_BORDER_BYTES;
 
 function takes(file: number, target: Buffer): boolean {
   try {

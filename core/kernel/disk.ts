@@ -20,6 +20,7 @@ import {
   rmSync,
   write,
   writeSync,
+  writev,
 } from 'node:fs';
 import { Fault } from './errors.ts';
 
@@ -35,11 +36,11 @@ export interface DiskFile {
   /** As {@link writeSync}, without stalling the process. @throws Fault `no-space` */
   write(bytes: Uint8Array, position: number): Promise<void>;
   /**
-   * As {@link write}, past the page cache: `bytes` must not change until it settles, and position and
-   * length are multiples of DIRECT_BLOCK_BYTES. False, with nothing written, where file system or memory do
-   * not allow it.
+   * As {@link write}, all `parts` one behind the other, past the page cache: they must not change until it
+   * settles, and position and lengths are multiples of DIRECT_BLOCK_BYTES. False, with nothing written, where
+   * file system or memory do not allow it.
    */
-  writeDirect(bytes: Uint8Array, position: number): Promise<boolean>;
+  writeDirect(parts: readonly Uint8Array[], position: number): Promise<boolean>;
   /** Resolves when all bytes written so far are durable (fdatasync). @throws Fault `no-space` */
   sync(): Promise<void>;
   close(): void;
@@ -131,22 +132,27 @@ class NodeFile implements DiskFile {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     let done = 0;
     while (done < bytes.length) {
-      done += await this.#writeOnce(this.#descriptor, bytes, done, position + done);
+      done += await this.#writeOnce(bytes, done, position + done);
     }
   }
 
-  async writeDirect(bytes: Uint8Array, position: number): Promise<boolean> {
+  async writeDirect(parts: readonly Uint8Array[], position: number): Promise<boolean> {
     const direct = this.#openDirect();
     if (direct === undefined) return false;
     let done: number;
     try {
-      done = await this.#writeOnce(direct, bytes, 0, position);
+      done = await this.#writeAllOnce(direct, parts, position);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EINVAL') return false;
       throw error;
     }
     // A short write is how a disk that fills up begins; the rest need not lie on a border.
-    if (done < bytes.length) await this.write(bytes.subarray(done), position + done);
+    let from = 0;
+    for (const part of parts) {
+      const written = Math.min(Math.max(done - from, 0), part.length);
+      if (written < part.length) await this.write(part.subarray(written), position + from + written);
+      from += part.length;
+    }
     return true;
   }
 
@@ -161,9 +167,17 @@ class NodeFile implements DiskFile {
     return this.#direct;
   }
 
-  #writeOnce(file: number, bytes: Uint8Array, from: number, position: number): Promise<number> {
+  #writeOnce(bytes: Uint8Array, from: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      write(file, bytes, from, bytes.length - from, position, (error, count) =>
+      write(this.#descriptor, bytes, from, bytes.length - from, position, (error, count) =>
+        error ? reject(spaceFault(error, this.path)) : resolve(count),
+      );
+    });
+  }
+
+  #writeAllOnce(file: number, parts: readonly Uint8Array[], position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      writev(file, parts, position, (error, count) =>
         error ? reject(spaceFault(error, this.path)) : resolve(count),
       );
     });

@@ -4,14 +4,7 @@
 // With TLS: one event and one copy into the room.
 
 import { unlinkSync } from 'node:fs';
-import {
-  connect,
-  createServer,
-  isIP,
-  type Server,
-  type SocketConstructorOpts,
-  Socket as SystemSocket,
-} from 'node:net';
+import { connect, createServer, isIP, type Server, type Socket as SystemSocket } from 'node:net';
 import * as tls from 'node:tls';
 import { assert } from './assert.ts';
 import { limits } from './limits.ts';
@@ -27,6 +20,7 @@ import {
   type SocketReceiver,
   type TlsIdentity,
 } from './network.ts';
+import { readInto } from './read-into.ts';
 
 export const nodeNetwork: Network = {
   async listen(address, accept, options) {
@@ -47,11 +41,6 @@ export const nodeNetwork: Network = {
 };
 
 const GIVEN_UP = 'nobody waits for the connection any more';
-
-/** Node offers `onread` to the sockets that connect; those that were accepted get it by their handle. */
-interface Handled {
-  _handle: object | null;
-}
 
 abstract class NodeSocket implements Socket {
   readonly peer: string;
@@ -105,24 +94,18 @@ abstract class NodeSocket implements Socket {
 
 class PlainSocket extends NodeSocket {
   start(receiver: SocketReceiver): void {
-    const taken = this.socket;
-    const handle = (taken as unknown as Handled)._handle;
-    assert(handle !== undefined, 'a socket of Node has a handle');
-    if (handle === null || taken.destroyed) {
-      process.nextTick(() => receiver.closed(undefined));
-      return;
-    }
-    (taken as unknown as Handled)._handle = null;
-    taken.destroy();
-    const onread = {
-      buffer: () => receiver.room(),
-      callback: (lengthBytes: number) => {
+    const socket = readInto(this.socket, {
+      room: () => receiver.room(),
+      landed: (lengthBytes) => {
         receiver.landed(lengthBytes);
         return true;
       },
-    };
-    const options = { handle, onread, readable: true, writable: true };
-    this.socket = new SystemSocket(options as SocketConstructorOpts);
+    });
+    if (socket === undefined) {
+      process.nextTick(() => receiver.closed(undefined));
+      return;
+    }
+    this.socket = socket;
     this.watch(receiver);
     this.socket.resume();
   }

@@ -17,13 +17,15 @@ export interface HttpRequest {
   readonly destroyed: boolean;
   /** The whole body was handed out. */
   readonly readableEnded: boolean;
-  /** Who listens to `data` gets the body, soon after. */
+  /** Who listens to `data` gets the body, soon after. The bytes are theirs until the listener returns. */
   on(event: 'data', listener: (bytes: Buffer) => void): unknown;
   on(event: 'end' | 'error' | 'close', listener: (cause?: unknown) => void): unknown;
   off(event: 'data', listener: (bytes: Buffer) => void): unknown;
   off(event: 'end' | 'error' | 'close', listener: (cause?: unknown) => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  /** Of the plain connection: who takes the body says where its next bytes are best put, each time anew. */
+  readInto?(room: () => Uint8Array | undefined): void;
   /** Of node:http: claims the body, so that the server does not drop it by itself. */
   read?(sizeBytes: 0): unknown;
 }

@@ -17,7 +17,7 @@ import { BodyWatch } from './body-watch.ts';
 import { Connections } from './connections.ts';
 import { drainAfterAnswer } from './drain.ts';
 import type { HttpRequest, HttpResponse } from './http-messages.ts';
-import { PlainConnection } from './plain-connection.ts';
+import { plainConnection } from './plain-connection.ts';
 import { requestIds } from './request-ids.ts';
 
 export type RequestHandler = (
@@ -120,9 +120,9 @@ class Gate implements HttpServer {
         socket.unshift(bytes);
       },
     };
-    server.on('connection', (socket: Socket) => {
-      this.#connections.add(socket);
-      new PlainConnection(socket, options);
+    server.on('connection', (accepted: Socket) => {
+      const socket = plainConnection(accepted, options);
+      if (socket) this.#connections.add(socket);
     });
   }
 

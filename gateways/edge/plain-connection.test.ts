@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { ManualClock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
-import { systemRandom } from '#core/kernel/random.ts';
+import { seededRandom, systemRandom } from '#core/kernel/random.ts';
 import { HTTP_LANES } from '#tests/support/http-lanes.ts';
 import { RawClient } from '#tests/support/raw-http.ts';
 import { BodyWatch } from './body-watch.ts';
@@ -83,6 +83,36 @@ test('however requests are mixed, sent ahead and cut, each is answered once and 
     }),
     { numRuns: 60 },
   );
+});
+
+test('a large body lands where its taker wants it, and nothing of the next request with it', async (t) => {
+  const sizeBytes = 3_000_000;
+  const memory = Buffer.alloc(sizeBytes);
+  let landedBytes = 0;
+  let inPlaceBytes = 0;
+  const watch = new BodyWatch(new ManualClock());
+  t.teardown(() => watch.stop());
+  const { client } = await serve(t, (request, response) => {
+    if (request.url !== '/large') return void response.end(`<${request.url}>`);
+    const sink = {
+      room: () => memory.subarray(landedBytes),
+      write(bytes: Uint8Array) {
+        if (bytes.buffer === memory.buffer) inPlaceBytes += bytes.length;
+        else memory.set(bytes, landedBytes);
+        landedBytes += bytes.length;
+      },
+      end: () => void response.end('<large>'),
+      fail: (error: Error) => t.fail(error.message),
+    };
+    requestBody(request, response, { watch, maxBytes: sizeBytes }).start(sink);
+  });
+  const body = seededRandom(3).fill(Buffer.alloc(sizeBytes));
+  client.send(`PUT /large HTTP/1.1\r\nHost: h\r\nContent-Length: ${sizeBytes}\r\n\r\n`);
+  client.send(Buffer.concat([body, Buffer.from(requestOf('plain', 7))]));
+  await client.until(/<large>[\s\S]*<\/7>/);
+  t.is(landedBytes, sizeBytes);
+  t.true(memory.equals(body));
+  t.true(inPlaceBytes > sizeBytes - 4 * limits.httpReadBytes, `${inPlaceBytes} bytes were not copied`);
 });
 
 test('a client that has sent everything still gets its answer', async (t) => {

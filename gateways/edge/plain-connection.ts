@@ -4,6 +4,8 @@
 // requests that make up the load do without it.
 
 import type { Socket } from 'node:net';
+import { limits } from '#core/kernel/limits.ts';
+import { readInto } from '#core/kernel/read-into.ts';
 import type { BodyWatch, WatchedBody } from './body-watch.ts';
 import { plainHead } from './plain-head.ts';
 import { PlainRequest } from './plain-request.ts';
@@ -17,25 +19,40 @@ export interface PlainConnectionOptions {
   handOver(socket: Socket, bytes: Buffer): void;
 }
 
-export class PlainConnection implements WatchedBody {
+/** Where every connection's bytes land that have no better place: whoever keeps some copies them. */
+const LANDING = Buffer.allocUnsafeSlow(limits.httpReadBytes);
+
+/** Undefined where the client is gone already. */
+export function plainConnection(accepted: Socket, options: PlainConnectionOptions): Socket | undefined {
+  return new PlainConnection(options).begin(accepted);
+}
+
+class PlainConnection implements WatchedBody {
   moved = false;
   sinceMs = 0;
-  readonly #socket: Socket;
+  #socket!: Socket;
   readonly #options: PlainConnectionOptions;
   #request: PlainRequest | undefined;
   #response: PlainResponse | undefined;
   /** Of requests that the client sent before it had this one's answer. */
   #ahead: Buffer | undefined;
   #halfClosed = false;
+  #handedOver = false;
 
-  constructor(socket: Socket, options: PlainConnectionOptions) {
-    this.#socket = socket;
+  constructor(options: PlainConnectionOptions) {
     this.#options = options;
-    socket.on('data', this.#onData);
+  }
+
+  begin(accepted: Socket): Socket | undefined {
+    const socket = readInto(accepted, { room: this.#room, landed: this.#landed });
+    if (socket === undefined) return undefined;
+    this.#socket = socket;
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
-    options.idle.add(this);
+    socket.resume();
+    this.#options.idle.add(this);
+    return socket;
   }
 
   /** Of the watch. */
@@ -43,10 +60,16 @@ export class PlainConnection implements WatchedBody {
     this.#socket.destroy();
   }
 
-  readonly #onData = (bytes: Buffer): void => {
+  readonly #room = (): Uint8Array => this.#request?.room() ?? LANDING;
+
+  readonly #landed = (lengthBytes: number, room: Uint8Array): boolean => {
+    const bytes = Buffer.from(room.buffer, room.byteOffset, lengthBytes);
     const request = this.#request;
+    // As node would have read it by itself.
+    if (this.#handedOver) return this.#socket.push(Buffer.from(bytes));
     if (!request) this.#begin(bytes);
     else this.#takeBody(request, bytes);
+    return true;
   };
 
   #takeBody(request: PlainRequest, bytes: Buffer): void {
@@ -55,7 +78,7 @@ export class PlainConnection implements WatchedBody {
       request.take(bytes);
       return;
     }
-    this.#ahead = this.#ahead ? Buffer.concat([this.#ahead, bytes]) : bytes.subarray(left);
+    this.#ahead = Buffer.concat(this.#ahead ? [this.#ahead, bytes] : [bytes.subarray(left)]);
     this.#socket.pause();
     if (left > 0) request.take(bytes.subarray(0, left));
   }
@@ -105,12 +128,12 @@ export class PlainConnection implements WatchedBody {
 
   #handOver(bytes: Buffer): void {
     const socket = this.#socket;
+    this.#handedOver = true;
     this.#options.idle.delete(this);
-    socket.off('data', this.#onData);
     socket.off('end', this.#onEnd);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
-    this.#options.handOver(socket, bytes);
+    this.#options.handOver(socket, Buffer.from(bytes));
   }
 
   /** The client sends no more; it may still wait for an answer. */

@@ -1,5 +1,5 @@
 // Owns a request of a plain connection and its body on the way to whoever asked for it. Budget per packet:
-// no copy, no allocation.
+// no copy, no allocation; what comes before anybody asked is copied once.
 
 import { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -21,6 +21,7 @@ export class PlainRequest extends EventEmitter implements HttpRequest {
   #held: Buffer[] = [];
   readonly #isBodiless: boolean;
   #leftBytes: number;
+  #room: (() => Uint8Array | undefined) | undefined;
   #state: 'waiting' | 'flowing' | 'paused' = 'waiting';
 
   /** @param bodyTaken told when the last of the body was handed out */
@@ -54,8 +55,19 @@ export class PlainRequest extends EventEmitter implements HttpRequest {
       this.#endWhenWhole();
       return;
     }
-    this.#held.push(bytes);
+    this.#held.push(Buffer.from(bytes));
     if (this.#leftBytes > 0) this.socket.pause();
+  }
+
+  readInto(room: () => Uint8Array | undefined): void {
+    this.#room = room;
+  }
+
+  /** Of the connection: where the next bytes of the body are best put, no more than are left. */
+  room(): Uint8Array | undefined {
+    if (this.#state !== 'flowing' || this.#held.length > 0 || this.#leftBytes === 0) return undefined;
+    const room = this.#room?.();
+    return room && room.length > this.#leftBytes ? room.subarray(0, this.#leftBytes) : room;
   }
 
   /** Of the connection: it is gone. */

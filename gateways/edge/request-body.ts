@@ -89,6 +89,7 @@ class RequestBody implements ByteSource, WatchedBody {
     this.#request.on('end', this.#onEnd);
     this.#request.on('error', this.#onGone);
     this.#request.on('close', this.#onGone);
+    this.#request.readInto?.(() => this.#sink?.room?.());
     this.#watch.add(this);
     if (this.#request.destroyed && !this.#request.readableEnded) process.nextTick(this.#onGone);
     else if (expectsContinue(this.#request) && !this.#response.headersSent) this.#response.writeContinue();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '#core/kernel/clock.ts';
-import { DIRECT_BLOCK_BYTES, DIRECT_SLACK_BYTES, directOffsetIn } from '#core/kernel/direct-io.ts';
+import { DIRECT_BLOCK_BYTES, directBuffer } from '#core/kernel/direct-io.ts';
 import { KIB, MIB } from '#core/kernel/limits.ts';
 import { systemRandom } from '#core/kernel/random.ts';
 import { needlesIn } from '#tests/support/segment-files.ts';
@@ -25,8 +25,7 @@ import { bytesOf, chunkOf, faults, idOf, reads } from './suite/suite-support.ts'
 
 /** In memory from which the kernel writes directly, as the buffers of the streaming path are. */
 function largeChunk(number: number, sizeBytes = MIB): Chunk {
-  const memory = new SharedArrayBuffer(sizeBytes + DIRECT_SLACK_BYTES);
-  const data = Buffer.from(memory, directOffsetIn(memory), sizeBytes);
+  const data = directBuffer(sizeBytes);
   bytesOf(number, sizeBytes).copy(data);
   return { id: idOf(number), data, checksums: blockChecksums(data), owner: 'o'.repeat(number % 97) };
 }
@@ -85,8 +84,7 @@ test('large and small chunks side by side are read, scanned, compacted and delet
 
 test('memory off the borders is written through the page cache', async (t) => {
   const directory = directoryOf(t);
-  const memory = new SharedArrayBuffer(MIB + DIRECT_SLACK_BYTES + 8);
-  const data = Buffer.from(memory, directOffsetIn(memory) + 8, MIB);
+  const data = directBuffer(MIB + 8).subarray(8);
   bytesOf(1, MIB).copy(data);
   const chunk = { id: idOf(1), data, checksums: blockChecksums(data), owner: '' };
   const store = await open(directory);

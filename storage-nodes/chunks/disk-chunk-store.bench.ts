@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#core/kernel/clock.ts';
-import { DIRECT_SLACK_BYTES, directOffsetIn } from '#core/kernel/direct-io.ts';
+import { directBuffer } from '#core/kernel/direct-io.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
 import { systemRandom } from '#core/kernel/random.ts';
@@ -55,8 +55,7 @@ function report(bench: string, figures: Record<string, number>): void {
 
 function dataOf(sizeBytes: number): { data: Uint8Array; checksums: Uint32Array } {
   // Where direct writes may begin, as in the buffers of the streaming path.
-  const memory = new SharedArrayBuffer(sizeBytes + DIRECT_SLACK_BYTES);
-  const data = systemRandom.fill(Buffer.from(memory, directOffsetIn(memory), sizeBytes));
+  const data = systemRandom.fill(directBuffer(sizeBytes));
   return { data, checksums: blockChecksums(data) };
 }
 

@@ -44,9 +44,9 @@ class BrittleDisk {
           check(bytes, position);
           file.writeSync(bytes, position);
         },
-        writeDirect: async (bytes, position) => {
-          check(bytes, position);
-          return file.writeDirect(bytes, position);
+        writeDirect: async (parts, position) => {
+          check(Buffer.concat(parts), position);
+          return file.writeDirect(parts, position);
         },
         sync: async () => {
           await file.sync();

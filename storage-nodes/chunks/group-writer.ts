@@ -6,22 +6,12 @@
 // Budget: a small chunk is copied once (into the gather buffer), a large one never; one write a batch of
 // small ones, one fdatasync a batch, and no promise but the caller's own.
 
-import { DIRECT_BLOCK_BYTES } from '#core/kernel/direct-io.ts';
-import type { DiskFile } from '#core/kernel/disk.ts';
+import { DIRECT_BLOCK_BYTES, directBuffer } from '#core/kernel/direct-io.ts';
 import { Fault, isFault } from '#core/kernel/errors.ts';
 import { KIB, limits, MIB } from '#core/kernel/limits.ts';
 import type { Append } from './append.ts';
-import { blockChecksums } from './block-checksums.ts';
-import { CHUNK_ID_BYTES } from './chunk-store.ts';
-import {
-  encodeHead,
-  FILLER_BYTES_MAX,
-  FILLER_NEEDLE,
-  fillerBytes,
-  fillerDataBytes,
-  headBytes,
-  needleBytes,
-} from './needle.ts';
+import { GatheredRun } from './gathered-run.ts';
+import { FILLER_BYTES_MAX, fillerBytes, headBytes, needleBytes } from './needle.ts';
 import type { Segment } from './segment.ts';
 import type { Purpose, SegmentTable } from './segment-table.ts';
 
@@ -42,8 +32,6 @@ const COPIED_BYTES_MAX = 32 * KIB;
 const ALIGNMENT = 8;
 
 const DIRECT_BYTES_MIN = 256 * KIB;
-const ZEROS = Buffer.alloc(FILLER_BYTES_MAX);
-const NO_ID = Buffer.alloc(CHUNK_ID_BYTES);
 
 const bytesOf = (append: Append) => needleBytes(append.data.length, append.ownerBytes);
 
@@ -60,7 +48,7 @@ const fillerOf = (append: Append, offset: number) =>
 
 export class GroupWriter {
   readonly #options: GroupWriterOptions;
-  readonly #gather = Buffer.allocUnsafeSlow(GATHER_BYTES);
+  readonly #gather = directBuffer(GATHER_BYTES);
   #waiting: Append[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
@@ -225,43 +213,25 @@ export class GroupWriter {
   async #write(segment: Segment, batch: readonly Append[]): Promise<number> {
     const { segments } = this.#options;
     const handle = segments.files.handle(segment.file);
-    const gather = this.#gather;
-    let position = segment.endBytes;
-    let used = 0;
-    const flush = () => {
-      if (used === 0) return;
-      handle.writeSync(gather.subarray(0, used), position);
-      position += used;
-      used = 0;
-    };
-    const direct: { readonly data: Uint8Array; readonly position: number }[] = [];
+    const run = new GatheredRun(handle, this.#gather, segment.endBytes);
     for (const append of batch) {
       const { data } = append;
       const copied = data.length <= COPIED_BYTES_MAX;
-      const headAndMore = headBytes(data.length, append.ownerBytes) + ALIGNMENT + (copied ? data.length : 0);
-      if (used + headAndMore + FILLER_BYTES_MAX > GATHER_BYTES) flush();
-      used += encodeFiller(gather, used, fillerOf(append, position + used), segment.salt, position + used);
-      used += encodeHead(gather, used, append, segment.salt, position + used);
-      if (copied) {
-        gather.set(data, used);
-        used += data.length;
-      } else {
-        flush();
-        if (isDirect(append)) direct.push({ data, position });
-        else handle.writeSync(data, position);
-        position += data.length;
+      const most = FILLER_BYTES_MAX + headBytes(data.length, append.ownerBytes) + ALIGNMENT;
+      if (!run.hasRoom(copied ? most + data.length : most)) await run.empty();
+      run.filler(fillerOf(append, run.endBytes), segment.salt);
+      run.head(append, segment.salt);
+      if (copied) run.copy(data);
+      else {
+        if (isDirect(append)) run.direct(data);
+        else run.through(data);
         segments.wroteBulk(data.length);
       }
-      const padding = -data.length & (ALIGNMENT - 1);
-      gather.fill(0, used, used + padding);
-      used += padding;
+      run.pad(-data.length & (ALIGNMENT - 1));
     }
-    flush();
-    // Behind all heads: a write through the page cache would wait for the direct ones, and the process with
-    // it.
-    await allSettled(direct.map(({ data, position: at }) => writeDirect(handle, data, at)));
-    segments.grown(segment.file, position);
-    return position - segment.endBytes;
+    await run.empty();
+    segments.grown(segment.file, run.endBytes);
+    return run.endBytes - segment.endBytes;
   }
 
   /**
@@ -288,33 +258,6 @@ export class GroupWriter {
     this.#waiting = [];
     this.#waitingBytes = 0;
     for (const append of all) append.failed(fault);
-  }
-}
-
-/** Returns its length: `bytes`. */
-function encodeFiller(target: Buffer, at: number, bytes: number, salt: Buffer, offset: number): number {
-  if (bytes === 0) return 0;
-  const data = ZEROS.subarray(0, fillerDataBytes(bytes));
-  const fields = { kind: FILLER_NEEDLE, id: NO_ID, data, checksums: blockChecksums(data) };
-  const head = encodeHead(
-    target,
-    at,
-    { ...fields, owner: '', ownerBytes: 0, createdMs: 0, replaces: 0 },
-    salt,
-    offset,
-  );
-  target.fill(0, at + head, at + bytes);
-  return bytes;
-}
-
-async function writeDirect(handle: DiskFile, data: Uint8Array, position: number): Promise<void> {
-  if (!(await handle.writeDirect(data, position))) handle.writeSync(data, position);
-}
-
-/** As Promise.all, but waits for all of them before it rejects. */
-async function allSettled(writes: readonly Promise<void>[]): Promise<void> {
-  for (const { status, ...outcome } of await Promise.allSettled(writes)) {
-    if (status === 'rejected') throw (outcome as PromiseRejectedResult).reason;
   }
 }
 

@@ -9,6 +9,12 @@ export interface ByteSink {
    * it is being paused may still follow, up to limits.streamSpillBytes.
    */
   write(bytes: Uint8Array): void;
+  /**
+   * Where the next bytes are best put, so that `write` need not copy them: they are given to it from there,
+   * from the start. A source need not ask, and need not use it. It may write there until it asks again, also
+   * once it was cancelled.
+   */
+  room?(): Uint8Array | undefined;
   /** The body is complete: nothing was missing. */
   end(): void;
   /** The body will not be complete. Nothing follows. */

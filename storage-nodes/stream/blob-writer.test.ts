@@ -33,6 +33,7 @@ const slicing = fc
 const sourceKind = fc.record({
   known: fc.boolean(),
   eager: fc.boolean(),
+  inPlace: fc.boolean(),
   overrun: fc.integer({ min: 0, max: 3 }),
 });
 
@@ -113,6 +114,26 @@ test('a buffer that a given-up device may read is not used again, its permit is'
   t.deepEqual(client.complaints, []);
   await turn();
   t.true(stream.status().idleBuffers > 0);
+});
+
+test('a buffer into which the source may still write is not used again, its permit is', async (t) => {
+  const gone = gate();
+  const client = new MemoryChunkClient((put) => (put === 0 ? { durable: gone.promise } : {}));
+  const stream = createStream(client, { budgetBytes: 2 * BUFFER_BYTES });
+  const half = content.subarray(0, chunkBytes + chunkBytes / 2);
+  const source = sourceOf(half, { inPlace: true, silent: true, sizeBytes: 2 * chunkBytes });
+  const failed = stream.write({ source, owner: 'objects/b/k', digests: [] });
+  await turn();
+  gone.fail(new Fault('no-space', 'the devices are full'));
+  await t.throwsAsync(failed);
+  t.true(source.cancelled);
+  t.like(stream.status(), { usedBytes: 0, buffersOut: 0, idleBuffers: 1 });
+
+  const bytes = content.subarray(0, 2 * chunkBytes);
+  const written = await stream.write({ source: sourceOf(bytes), owner: 'objects/b/k', digests: [] });
+  await turn();
+  t.true(client.bytesOf(written.blob).equals(bytes));
+  await expectNoLeak(t, stream, client);
 });
 
 test('a failure at any point is reported, nothing is left behind, nothing leaks', async (t) => {

@@ -1,10 +1,10 @@
 // Owns the way in: one body from its source to chunks on the storage nodes. Guarantees that a resolved
 // write is durable, that a rejected one has let go of every buffer and deleted what it wrote, and that
 // memory is bounded.
-// Budget per chunk of 1 MiB: each byte copied once (from the source into the chunk; of a push that meets
-// a full buffer, the rest once more), read once for the block CRCs and once for each digest; three
-// promises, six small objects. A small body: the promise of the write and two reactions to the client's;
-// one buffer of its size.
+// Budget per chunk of 1 MiB: each byte copied once (from the source into the chunk, unless the source put it
+// there; of a push that meets a full buffer, the rest once more), read once for the block CRCs and once for
+// each digest; three promises, six small objects. A small body: the promise of the write and two reactions to
+// the client's; one buffer of its size.
 //
 // Every event (bytes, end, failure, budget, put, digest) is recorded, then #advance() does what has
 // become possible.
@@ -54,6 +54,8 @@ export class BlobWriter implements ByteSink {
   // The chunk being filled.
   #lease: Lease | undefined;
   #filledBytes = 0;
+  /** The source may write into the buffer at any time. */
+  #roomIsOut = false;
   #waiter: BudgetWaiter | undefined;
 
   // Chunks handed on.
@@ -94,6 +96,15 @@ export class BlobWriter implements ByteSink {
     const taken = this.#spill.length === 0 ? this.#fill(bytes) : 0;
     if (taken < bytes.length) this.#keep(bytes.subarray(taken));
     if (!this.#closed() && !this.#readyForMore()) this.#pause();
+  }
+
+  room(): Uint8Array | undefined {
+    this.#roomIsOut = false;
+    if (this.#closed() || this.#spill.length > 0 || !this.#takeBuffer()) return undefined;
+    const lease = this.#lease as Lease;
+    if (!lease.pooled) return undefined;
+    this.#roomIsOut = true;
+    return lease.bytes.subarray(this.#filledBytes, limits.chunkBytes);
   }
 
   end(): void {
@@ -165,13 +176,21 @@ export class BlobWriter implements ByteSink {
       const room = Math.min(limits.chunkBytes, lease.bytes.length) - this.#filledBytes;
       const fits = Math.min(room, bytes.length - taken);
       const piece = fits === bytes.length ? bytes : bytes.subarray(taken, taken + fits);
-      lease.bytes.set(piece, this.#filledBytes);
+      if (!this.#isInPlace(piece, lease)) lease.bytes.set(piece, this.#filledBytes);
       taken += fits;
       this.#filledBytes += fits;
       if (this.#filledBytes === limits.chunkBytes) this.#handOn();
       if (this.#failure !== undefined) return bytes.length;
     }
     return taken;
+  }
+
+  #isInPlace(piece: Uint8Array, lease: Lease): boolean {
+    return (
+      this.#roomIsOut &&
+      piece.buffer === lease.bytes.buffer &&
+      piece.byteOffset === lease.bytes.byteOffset + this.#filledBytes
+    );
   }
 
   #keep(bytes: Uint8Array): void {
@@ -314,7 +333,7 @@ export class BlobWriter implements ByteSink {
   }
 
   #returnLease(): void {
-    this.#lease?.release();
+    this.#lease?.release(!this.#roomIsOut);
     this.#lease = undefined;
     this.#filledBytes = 0;
   }

@@ -5,7 +5,7 @@
 
 import { assert } from '#core/kernel/assert.ts';
 import type { Clock } from '#core/kernel/clock.ts';
-import { DIRECT_SLACK_BYTES, directOffsetIn } from '#core/kernel/direct-io.ts';
+import { directBuffer } from '#core/kernel/direct-io.ts';
 import { limits } from '#core/kernel/limits.ts';
 
 export interface BufferPoolOptions {
@@ -43,7 +43,7 @@ export class BufferPool {
   take(): Buffer {
     this.#out++;
     const buffer = this.#idle.pop();
-    if (buffer === undefined) return newBuffer(this.bufferBytes);
+    if (buffer === undefined) return directBuffer(this.bufferBytes);
     if (this.#idle.length < this.#leastIdle) this.#leastIdle = this.#idle.length;
     return buffer;
   }
@@ -82,10 +82,4 @@ export class BufferPool {
     for (const buffer of this.#idle.splice(0, count))
       this.#dropped(buffer.buffer as unknown as SharedArrayBuffer);
   }
-}
-
-/** On a border from which a store can write past the page cache. */
-function newBuffer(bytes: number): Buffer {
-  const memory = new SharedArrayBuffer(bytes + DIRECT_SLACK_BYTES);
-  return Buffer.from(memory, directOffsetIn(memory), bytes);
 }

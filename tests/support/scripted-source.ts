@@ -12,6 +12,8 @@ export interface SourceScript {
   readonly eager?: boolean;
   /** How many slices still follow a pause. */
   readonly overrun?: number;
+  /** Puts its bytes where the sink wants them; also, as long as it may, when it was cancelled. */
+  readonly inPlace?: boolean;
   /** Instead of the end. */
   readonly error?: Error;
   /** After the last slice nothing comes, neither end nor failure. */
@@ -22,6 +24,7 @@ export class ScriptedSource implements ByteSource {
   readonly sizeBytes: number | undefined;
   readonly #script: SourceScript;
   #sink: ByteSink | undefined;
+  #room: Uint8Array | undefined;
   #next = 0;
   #paused = false;
   #overrun = 0;
@@ -63,6 +66,8 @@ export class ScriptedSource implements ByteSource {
   cancel(): void {
     assert(!this.cancelled && !this.finished, 'a source that is over is not cancelled');
     this.cancelled = true;
+    this.#room?.fill(0xee);
+    setImmediate(() => this.#room?.fill(0xee));
   }
 
   #schedule(): void {
@@ -78,13 +83,27 @@ export class ScriptedSource implements ByteSource {
     return !this.cancelled && !this.finished && (!this.#paused || this.#overrun-- > 0);
   }
 
+  #write(slice: Uint8Array): void {
+    let left = slice;
+    while (left.length > 0 && !this.cancelled) {
+      let bytes = left;
+      if (this.#room !== undefined) {
+        bytes = this.#room.subarray(0, left.length);
+        bytes.set(left.subarray(0, bytes.length));
+      }
+      left = left.subarray(bytes.length);
+      this.#sink?.write(bytes);
+      if (this.#script.inPlace) this.#room = this.#sink?.room?.();
+    }
+  }
+
   #push(): void {
     const { slices, eager, error, silent } = this.#script;
     while (this.#mayPush()) {
       const slice = slices[this.#next];
       if (slice !== undefined) {
         this.#next++;
-        this.#sink?.write(slice);
+        this.#write(slice);
         if (eager) continue;
         this.#schedule();
         return;
