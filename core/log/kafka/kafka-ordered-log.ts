@@ -1,7 +1,7 @@
 // Owns the ordered log on one topic of Kafka: what it must do, by sessions that are thrown away when they
-// fail (kafka-session.ts). A stall is noticed by time, for each request has a limit, and by asking other
-// brokers who leads; either ends the session, and the next one goes on at the same offset. Budget of a
-// consumed record: the library's decoding and one object.
+// fail (kafka-session.ts). A stall is noticed by time, for each request has a limit, and by asking all
+// brokers who leads (leader-poll.ts); either ends the session, and the next one goes on at the same offset.
+// Budget of a consumed record: the library's decoding and one object.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { Fault } from '#core/kernel/errors.ts';
@@ -13,6 +13,7 @@ import { KafkaBarrier } from './kafka-barrier.ts';
 import { KafkaProducer } from './kafka-producer.ts';
 import { type FetchedMessage, KafkaSession, type KafkaTarget } from './kafka-session.ts';
 import type { KafkaTopic } from './kafka-topic.ts';
+import { LeaderPoll } from './leader-poll.ts';
 
 export interface KafkaOrderedLogOptions {
   readonly target: KafkaTarget;
@@ -37,7 +38,7 @@ export class KafkaOrderedLog implements OrderedLog {
       { length: topic.partitions },
       (_, partition) => new KafkaProducer(target, clock, partition),
     );
-    this.#barrier = new KafkaBarrier(target, clock, topic.replicasAcknowledging);
+    this.#barrier = new KafkaBarrier(target, topic, clock);
     this.#outage = new Outage(clock, logger, target.topic);
   }
 
@@ -77,6 +78,7 @@ export class KafkaOrderedLog implements OrderedLog {
         }
       } catch (error) {
         if (ending.aborted) return;
+        session.giveUp();
         // A new leader may lag behind what it has for a moment.
         outOfRange = isOutOfRange(error) ? outOfRange + 1 : 0;
         if (outOfRange > limits.kafkaOutOfRangeTimes) throw lost(partition, next, error);
@@ -122,15 +124,18 @@ export class KafkaOrderedLog implements OrderedLog {
     partition: number,
     from: number,
   ): AsyncGenerator<readonly OrderedRecord[]> {
-    const { clock } = this.#options;
+    const { clock, topic } = this.#options;
     await session.connect();
-    const leader = leaderOf(session, partition);
+    const poll = new LeaderPoll(session, clock, topic);
+    const findLeader = async () => (await session.within(limits.kafkaAskMs, poll.leaders()))[partition];
+    const leader = (await findLeader()) as number;
     const fetch = (offset: number) => {
       const fetching = session.within(limits.kafkaFetchMs, session.fetch(leader, partition, offset));
       // It may fail before anybody waits for it.
       fetching.catch(() => undefined);
       return fetching;
     };
+    let leads: number | undefined = leader;
     let checkedMs = clock.monotonicMs();
     let next = from;
     let fetching = fetch(next);
@@ -140,10 +145,16 @@ export class KafkaOrderedLog implements OrderedLog {
       // The next ones come while these are worked on.
       fetching = fetch(next);
       yield records;
+      if (leads !== leader) throw new Error('another broker leads now');
       if (clock.monotonicMs() - checkedMs < limits.kafkaLeaderCheckMs) continue;
       checkedMs = clock.monotonicMs();
-      await session.within(limits.kafkaAskMs, session.refresh());
-      if (leaderOf(session, partition) !== leader) throw new Error('another broker leads now');
+      // Beside the fetches: brokers that are away must not hold up what the leader gives.
+      findLeader().then(
+        (found) => {
+          leads = found;
+        },
+        () => undefined,
+      );
     }
   }
 
@@ -159,12 +170,6 @@ function recordsFrom(messages: readonly FetchedMessage[], from: number): readonl
     if (Number(offset) >= from) records.push({ offset: Number(offset), bytes: value ?? Buffer.alloc(0) });
   }
   return records;
-}
-
-function leaderOf(session: KafkaSession, partition: number): number {
-  const leader = session.partitions().find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-  if (leader < 0) throw new Error(`partition ${partition} has no leader`);
-  return leader;
 }
 
 function isOutOfRange(error: unknown): boolean {

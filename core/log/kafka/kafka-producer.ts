@@ -32,6 +32,7 @@ export class KafkaProducer {
     try {
       await session.within(limits.kafkaProduceMs, this.#send(session, producer, records));
     } catch (error) {
+      session.giveUp();
       this.end();
       throw error;
     }
@@ -59,7 +60,7 @@ export class KafkaProducer {
 
   async #send(session: KafkaSession, producer: Producer, records: readonly Uint8Array[]): Promise<void> {
     // Resolves at once when it is connected.
-    await session.beginning(producer.connect());
+    await session.within(limits.kafkaConnectMs, producer.connect());
     await producer.send({
       topic: this.#target.topic,
       acks: ALL_IN_SYNC,

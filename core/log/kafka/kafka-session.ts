@@ -80,30 +80,12 @@ export class KafkaSession {
     }
   }
 
-  /** Connects, and knows the topic's brokers and leaders. */
+  /** Connects, and knows the topic's brokers. */
   async connect(): Promise<void> {
     const cluster = clusterOf(this.kafka);
     this.#cluster = cluster;
-    await this.beginning(cluster.connect().then(() => cluster.addTargetTopic(this.#target.topic)));
-  }
-
-  /** Waits for a first connection; where it fails, the next session begins with another broker. */
-  async beginning(connecting: Promise<void>): Promise<void> {
-    try {
-      await this.within(limits.kafkaConnectMs, connecting);
-    } catch (error) {
-      this.#target.seeds.passOver(this.#seeds[0] as string);
-      throw error;
-    }
-  }
-
-  /** As some broker tells it now. */
-  async refresh(): Promise<void> {
-    await this.#open.refreshMetadata();
-  }
-
-  partitions(): readonly PartitionMetadata[] {
-    return this.#open.findTopicPartitionMetadata(this.#target.topic);
+    const connecting = cluster.connect().then(() => cluster.addTargetTopic(this.#target.topic));
+    await this.within(limits.kafkaConnectMs, connecting);
   }
 
   brokers(): readonly number[] {
@@ -141,6 +123,12 @@ export class KafkaSession {
     });
     const answered = responses.flatMap((response) => response.partitions);
     return new Map(answered.map(({ partition, offset }) => [partition, Number(offset)]));
+  }
+
+  /** After a failure: ends it, and the next session begins with another broker. Idempotent. */
+  giveUp(): void {
+    if (!this.#isEnded) this.#target.seeds.passOver(this.#seeds[0] as string);
+    this.end();
   }
 
   /** Whatever is under way fails. Idempotent. */

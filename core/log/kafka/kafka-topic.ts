@@ -40,8 +40,11 @@ export async function openTopic(
   const session = new KafkaSession(target, clock);
   const admin = session.kafka.admin();
   try {
-    await session.beginning(admin.connect());
+    await session.within(limits.kafkaConnectMs, admin.connect());
     return await session.within(limits.kafkaOpenMs, open(admin, target.topic, options));
+  } catch (error) {
+    session.giveUp();
+    throw error;
   } finally {
     session.end();
     admin.disconnect().catch(() => undefined);
@@ -55,25 +58,35 @@ async function open(
 ): Promise<KafkaTopic> {
   if (!(await admin.listTopics()).includes(topic)) await create(admin, topic, options);
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  const partitions = topics[0]?.partitions.length ?? 0;
+  const partitions = topics[0]?.partitions ?? [];
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
   });
   const entries = resources[0]?.configEntries ?? [];
-  const values = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+  const settings = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+  refuseLossy(topic, settings, Math.min(...partitions.map(({ replicas }) => replicas.length)));
+  return {
+    partitions: partitions.length,
+    replicasAcknowledging: Number(settings.get('min.insync.replicas')),
+  };
+}
+
+function refuseLossy(topic: string, settings: ReadonlyMap<string, string>, replicas: number): void {
+  const refuse = (why: string) => {
+    throw new Fault('corruption', `topic ${topic} ${why}`);
+  };
   for (const [name, wanted] of Object.entries(REQUIRED)) {
-    const actual = values.get(name);
-    if (actual === wanted) continue;
-    throw new Fault('corruption', `topic ${topic} would lose events: ${name} is ${actual}, not ${wanted}`);
+    const actual = settings.get(name);
+    if (actual !== wanted) refuse(`would lose events: ${name} is ${actual}, not ${wanted}`);
   }
-  if (Number(values.get('max.message.bytes')) < MESSAGE_BYTES) {
-    throw new Fault(
-      'corruption',
-      `topic ${topic} refuses large events: max.message.bytes < ${MESSAGE_BYTES}`,
-    );
+  const acknowledging = Number(settings.get('min.insync.replicas'));
+  if (replicas >= REPLICAS && acknowledging < REPLICAS - 1) {
+    refuse(`would lose events: min.insync.replicas is ${acknowledging}, less than ${REPLICAS - 1}`);
   }
-  return { partitions, replicasAcknowledging: Number(values.get('min.insync.replicas')) };
+  if (Number(settings.get('max.message.bytes')) < MESSAGE_BYTES) {
+    refuse(`refuses large events: max.message.bytes < ${MESSAGE_BYTES}`);
+  }
 }
 
 async function create(

@@ -1,6 +1,7 @@
 // Owns the order in which brokers are tried to begin with. The library always begins with the first of its
-// list, and stays with it though it takes connections and answers nothing, as a stopped process does: so
-// whoever did not serve goes to the end, for all sessions of a log.
+// list, stays with it though it takes connections and answers nothing, as a stopped process does, and
+// believes it though it is cut off from its peers: so where a session failed, the broker that it began with
+// goes to the end, for all sessions of a log.
 
 export class Seeds {
   #order: readonly string[];
@@ -14,7 +15,7 @@ export class Seeds {
     return this.#order;
   }
 
-  /** Of several sessions that found the same broker not serving, one counts. */
+  /** Of several sessions that failed after they began with the same broker, one counts. */
   passOver(broker: string): void {
     const [first, ...others] = this.#order;
     if (first === broker) this.#order = [...others, first];
