@@ -1,5 +1,6 @@
 // Owns `strata gateway`: one gateway of a cluster. Guarantees: nodes can join before it serves, and it serves
-// clients only when data can be placed; it stops on SIGTERM and SIGINT after what is in flight.
+// clients only when data can be placed; it stops on SIGTERM and SIGINT after what is in flight, and before
+// that, where it is told so, gives whoever sends it clients the time to send them elsewhere.
 
 import { resolve } from 'node:path';
 import { systemClock } from '#core/kernel/clock.ts';
@@ -22,6 +23,7 @@ export interface GatewayCommand extends AccessOptions {
   readonly firstNodes: number;
   readonly region: string;
   readonly s3Domain?: string;
+  readonly drain: number;
 }
 
 /** Resolves when the gateway has stopped. */
@@ -55,7 +57,9 @@ export async function gateway(options: GatewayCommand): Promise<void> {
     process.stdout.write(
       options.json ? readyLine(endpoints, controlAddress) : greeting(endpoints, controlAddress),
     );
-    await stop.told;
+    if ((await stop.told) === 'failed') return;
+    endpoints.leave();
+    await systemClock.sleep(options.drain * 1_000);
   });
 }
 

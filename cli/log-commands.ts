@@ -1,11 +1,13 @@
-// Owns `strata log` and `strata replay`: reading the log, proving it, and rebuilding a read model from it.
+// Owns `strata log` and `strata replay`: reading the log, proving and copying it, rebuilding a read model.
 // The log is read from its files, whether or not a cloud is writing them; nothing is changed or locked by
 // that.
 
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { families } from '#core/families.ts';
 import { systemClock } from '#core/kernel/clock.ts';
+import { backUpLog } from '#core/log/embedded/backup.ts';
 import { openForReading } from '#core/log/embedded/read-only-log.ts';
 import { verifyLog } from '#core/log/embedded/verify.ts';
 import { accepted, CommandFailed } from './failure.ts';
@@ -21,6 +23,11 @@ interface TailOptions extends DataOptions {
 export function addLogCommands(program: Command, withData: (command: Command) => Command): void {
   const log = program.command('log').description('the log: the only truth for state');
   withData(log.command('verify').description('check every checksum and the hash chain')).action(verify);
+  withData(
+    log
+      .command('backup <directory>')
+      .description('copy the log, beside the running cloud; again: only what is new'),
+  ).action(backUp);
   withData(log.command('tail').description('the events as JSON lines; secrets stay sealed'))
     .option('-f, --follow', 'go on with what is appended from now on')
     .option('--category <family...>', `only these families: ${Object.keys(families).join(', ')}`)
@@ -42,6 +49,23 @@ async function verify(options: DataOptions): Promise<void> {
     `The log is whole: ${events} events, ${bytes} bytes, ${segments} segments; last hash ${lastHash}.\n`,
   );
 }
+
+async function backUp(target: string, options: DataOptions): Promise<void> {
+  const from = logOf(options);
+  if (!existsSync(join(from, FIRST_SEGMENT))) {
+    throw new CommandFailed(`There is no embedded log in ${from}; a broker backs up its own.`);
+  }
+  const to = join(resolve(target), 'log');
+  const { events, segments, copiedBytes, lastHash } = await withProgressBar('backup', (report) =>
+    backUpLog({ from, to, report: (done, total) => report({ done, total }) }),
+  );
+  process.stdout.write(
+    `The copy is whole: ${events} events, ${segments} segments; last hash ${lastHash}.\n` +
+      `${copiedBytes} bytes were copied.\n`,
+  );
+}
+
+const FIRST_SEGMENT = '0000000001.segment';
 
 const logOf = (options: DataOptions) => join(dataDirectoryOf(options), 'log');
 

@@ -13,22 +13,22 @@ export function openLogger(): Logger {
 const ASKED_ONCE_MS = 1_000;
 
 export interface StopSignal {
-  /** Resolves at the first SIGTERM or SIGINT, or when told to stop. */
-  readonly told: Promise<void>;
+  /** Resolves at the first SIGTERM or SIGINT, or when something failed and the process must not go on. */
+  readonly told: Promise<'asked' | 'failed'>;
   /** Stops with an exit code; when stopping itself hangs, the process ends without it. */
   now(exitCode: number): void;
 }
 
 export function stopSignal(): StopSignal {
-  let tell = () => {};
-  const told = new Promise<void>((resolveTold) => {
+  let tell = (_: 'asked' | 'failed') => {};
+  const told = new Promise<'asked' | 'failed'>((resolveTold) => {
     tell = resolveTold;
   });
   let askedAtMs: number | undefined;
   const asked = (exitCode: number) => () => {
     const nowMs = systemClock.monotonicMs();
     askedAtMs ??= nowMs;
-    tell();
+    tell('asked');
     // Whoever asks twice does not want to wait; nothing acknowledged is lost by it.
     if (nowMs - askedAtMs > ASKED_ONCE_MS) process.exit(exitCode);
   };
@@ -38,7 +38,7 @@ export function stopSignal(): StopSignal {
     told,
     now(exitCode) {
       process.exitCode = exitCode;
-      tell();
+      tell('failed');
       void systemClock.sleep(limits.shutdownGraceMs * 2).then(() => process.exit(exitCode));
     },
   };

@@ -37,6 +37,8 @@ export interface Endpoints {
   readonly admin: string;
   /** Undefined where another gateway has the administrator's keys. */
   readonly credentials: ObtainedCredentials | undefined;
+  /** From now on `/healthz` says that clients should go elsewhere; they are served as before. */
+  leave(): void;
 }
 
 export async function serveClients(options: ServeClientsOptions): Promise<Endpoints> {
@@ -69,12 +71,16 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
   });
   const port = await server.listen(options.s3.port, options.s3.host);
   closers.push(() => server.close());
-  const health = () => cloudHealth(open);
+  let leaving = false;
+  const health = async () => ({ ...(await cloudHealth(open)), clients: leaving ? 'go elsewhere' : 'ok' });
   const admin = await startAdminServer({ ...options.admin, health, metrics: registry });
   closers.push(() => admin.close());
   const control = await startControlServer(open.directory, cloudOperations(open));
   closers.push(() => control.close());
-  return { s3: `http://${hostAndPort({ ...options.s3, port })}`, admin: admin.endpoint, credentials };
+  const leave = () => {
+    leaving = true;
+  };
+  return { s3: `http://${hostAndPort({ ...options.s3, port })}`, admin: admin.endpoint, credentials, leave };
 }
 
 export function hostAndPort({ host, port }: HostAndPort): string {

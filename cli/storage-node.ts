@@ -43,7 +43,7 @@ export async function storageNode(options: StorageNodeCommand): Promise<void> {
       },
     });
     const open = await Promise.race([opening, stop.told]);
-    if (!open) process.exit();
+    if (typeof open === 'string') process.exit();
     closers.push(() => open.close());
     const registry = nodeMetrics(open);
     const server = await startAdminServer({ ...admin, health: () => nodeHealth(open), metrics: registry });

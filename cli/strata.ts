@@ -19,6 +19,11 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+function seconds(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('Whole seconds from 0 to 9999.');
+  return Number(text);
+}
+
 const withData = (command: Command) =>
   command.option('--data <directory>', 'where everything is kept', './data');
 
@@ -60,6 +65,7 @@ function addGateway(program: Command): void {
     .option('--first-nodes <number>', 'nodes that must have joined before data is placed', wholeNumber, 3)
     .option('--region <name>', 'region that clients sign for', 'us-east-1')
     .option('--s3-domain <name>', 'domain whose subdomains are buckets')
+    .option('--drain <seconds>', 'serve on for so long after SIGTERM, while /healthz says 503', seconds, 0)
     .action(async (options) => {
       const { gateway } = await import('./gateway.ts');
       await gateway(options);

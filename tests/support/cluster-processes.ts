@@ -31,6 +31,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** One each; `embedded` for a single one. */
   readonly logs?: readonly string[];
+  /** More of them, for every gateway. */
+  readonly gatewayArguments?: readonly string[];
 }
 
 export class ClusterProcesses {
@@ -42,7 +44,7 @@ export class ClusterProcesses {
   readonly #controlPorts: readonly number[];
 
   private constructor(options: ClusterOptions, controlPorts: readonly number[]) {
-    this.#options = { nodes: 3, logs: ['embedded'], ...options };
+    this.#options = { nodes: 3, logs: ['embedded'], gatewayArguments: [], ...options };
     this.#controlPorts = controlPorts;
     const secret = systemRandom.fill(Buffer.alloc(32)).toString('hex');
     writeFileSync(this.secretFile, secret, { mode: 0o600 });
@@ -97,6 +99,7 @@ export class ClusterProcesses {
       ...['gateway', '--json', '--data', this.gatewayData(index), '--secret-file', this.secretFile],
       ...['--log', this.#options.logs[index] ?? '', '--s3', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
       ...['--control', control, '--first-nodes', String(Math.min(3, this.#options.nodes))],
+      ...this.#options.gatewayArguments,
     ]);
   }
 

@@ -10,6 +10,7 @@ import {
   recomputeHash,
   recordAfter,
   SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
 } from './frame.ts';
 import {
   isRecordSound,
@@ -32,6 +33,7 @@ export interface VerifyOptions {
 }
 
 export interface VerifiedLog {
+  /** Before the end. */
   readonly events: number;
   readonly frames: number;
   /** Of the frames. */
@@ -53,16 +55,23 @@ interface Chain {
 
 /** @throws Fault `corruption`, naming file, byte and event, at the first thing that is wrong */
 export async function verifyLog(options: VerifyOptions): Promise<VerifiedLog> {
-  const { directory, disk = nodeDisk, untilOffset = Number.POSITIVE_INFINITY, report } = options;
-  const segments = listSegments(disk, directory);
+  const { directory, disk = nodeDisk } = options;
+  const start = { firstOffset: 0, lastTimeMs: 0, previousHash: Buffer.alloc(HASH_BYTES) };
+  return verifySegments(disk, directory, listSegments(disk, directory), start, options);
+}
+
+/** As {@link verifyLog}, of the segments that continue what ended as `start` says. */
+export async function verifySegments(
+  disk: Disk,
+  directory: string,
+  segments: readonly Segment[],
+  start: Pick<SegmentHeader, 'firstOffset' | 'lastTimeMs' | 'previousHash'>,
+  { untilOffset = Number.POSITIVE_INFINITY, report }: Pick<VerifyOptions, 'untilOffset' | 'report'>,
+): Promise<VerifiedLog> {
   const total = sizesOf(disk, segments);
   const chain: Chain = {
-    events: 0,
-    frames: 0,
-    bytes: 0,
-    segments: 0,
-    timeMs: 0,
-    hash: Buffer.alloc(HASH_BYTES),
+    ...{ events: start.firstOffset, frames: 0, bytes: 0, segments: 0 },
+    ...{ timeMs: start.lastTimeMs, hash: start.previousHash },
   };
   for (const segment of segments) {
     if (chain.events >= untilOffset) break;
