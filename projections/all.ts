@@ -4,10 +4,14 @@ import { accountsById } from './accounts-by-id/accounts-by-id.projection.ts';
 import { type AccountsById, createAccountsById } from './accounts-by-id/accounts-by-id.query.ts';
 import { bucketsByName } from './buckets-by-name/buckets-by-name.projection.ts';
 import { type BucketsByName, createBucketsByName } from './buckets-by-name/buckets-by-name.query.ts';
+import { identityById } from './identity-by-id/identity-by-id.projection.ts';
+import { createIdentityById, type IdentityById } from './identity-by-id/identity-by-id.query.ts';
 import { createNamedBlobs, type NamedBlobs } from './named-blobs/named-blobs.query.ts';
 import { objectsByKey } from './objects-by-key/objects-by-key.projection.ts';
 import { createObjectsByKey, type ObjectsByKey } from './objects-by-key/objects-by-key.query.ts';
 import type { Projection, ProjectionRunner } from './store/projection.ts';
+import { tokensInForce } from './tokens-in-force/tokens-in-force.projection.ts';
+import { createTokensInForce, type TokensInForce } from './tokens-in-force/tokens-in-force.query.ts';
 import { uploadsByBucket } from './uploads-by-bucket/uploads-by-bucket.projection.ts';
 import { createUploadsByBucket, type UploadsByBucket } from './uploads-by-bucket/uploads-by-bucket.query.ts';
 
@@ -16,6 +20,8 @@ export const projections: readonly Projection[] = [
   bucketsByName,
   objectsByKey,
   uploadsByBucket,
+  identityById,
+  tokensInForce,
 ];
 
 export interface ReadModels {
@@ -23,6 +29,8 @@ export interface ReadModels {
   readonly buckets: BucketsByName;
   readonly objects: ObjectsByKey;
   readonly uploads: UploadsByBucket;
+  readonly identity: IdentityById;
+  readonly tokens: TokensInForce;
   readonly namedBlobs: NamedBlobs;
 }
 
@@ -31,11 +39,15 @@ export function openReadModels(runner: Pick<ProjectionRunner, 'table'>): ReadMod
   const objectRows = runner.table(objectsByKey.name);
   const uploads = createUploadsByBucket(runner.table(uploadsByBucket.name));
   const accounts = createAccountsById(runner.table(accountsById.name));
+  const identity = createIdentityById(runner.table(identityById.name));
+  const tokens = createTokensInForce(runner.table(tokensInForce.name));
   return {
     accounts,
     buckets: createBucketsByName(runner.table(bucketsByName.name)),
     objects: createObjectsByKey(objectRows),
     uploads,
-    namedBlobs: createNamedBlobs(objectRows, uploads, accounts),
+    identity,
+    tokens,
+    namedBlobs: createNamedBlobs({ objectRows, uploads, accounts, identity, tokens }),
   };
 }

@@ -198,6 +198,8 @@ export const limits = {
   catalogEntries: 1_000,
   quotaEntries: 10_000,
   tokenKeys: 8,
+  /** Revocations that end within the same are dropped together. */
+  revocationBucketMs: 10 * 60 * 1_000,
 
   // Read models.
   readModelPendingRows: 20_000,

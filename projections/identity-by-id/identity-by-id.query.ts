@@ -1,0 +1,247 @@
+// Owns the questions "who is this, in which groups, and with which roles on what?", by id and by name.
+
+import { DecodedRows } from '../store/decoded-rows.ts';
+import type { RowReader } from '../store/projection.ts';
+import { assignmentId, claimId, readJson, rowKey, type ThingKind, under } from './identity-rows.ts';
+
+interface Stored {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly createdMs: number;
+  /** Of the stream: what a command is guarded by. */
+  readonly revision: number;
+}
+
+/** What can end tokens. */
+interface EndsTokens {
+  readonly enabled: boolean;
+  /** Revision of the last event that voided all tokens from before. */
+  readonly tokensFrom: number;
+}
+
+export interface StoredDomain extends Stored, EndsTokens {}
+
+export interface StoredProject extends Stored, EndsTokens {
+  readonly domainId: string;
+  /** Empty below the domain itself. */
+  readonly parentId: string;
+  readonly tags: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+export interface StoredUser extends Stored, EndsTokens {
+  readonly domainId: string;
+  /** Empty where there is none. */
+  readonly email: string;
+  readonly defaultProjectId: string;
+  readonly extra: Readonly<Record<string, string>>;
+  readonly groupIds: readonly string[];
+  readonly accessKeyIds: readonly string[];
+  readonly applicationCredentials: readonly { readonly id: string; readonly name: string }[];
+  /** Names the key of the user's secrets. */
+  readonly keyBlob?: string;
+  /** In base64. */
+  readonly sealedHash?: string;
+}
+
+export interface StoredGroup extends Stored {
+  readonly domainId: string;
+}
+
+export interface StoredRole extends Stored {
+  /** Empty for a role of the whole cloud. */
+  readonly domainId: string;
+  readonly impliedRoleIds: readonly string[];
+}
+
+export interface Things {
+  readonly domain: StoredDomain;
+  readonly project: StoredProject;
+  readonly user: StoredUser;
+  readonly group: StoredGroup;
+  readonly role: StoredRole;
+}
+
+export type { ThingKind };
+
+export interface StoredAssignment {
+  /** `user` or `group`. */
+  readonly actorKind: string;
+  readonly actorId: string;
+  /** `project`, `domain` or `system`. */
+  readonly targetKind: string;
+  readonly targetId: string;
+  readonly grants: readonly { readonly roleId: string; readonly inherited: boolean }[];
+  readonly revision: number;
+}
+
+export interface StoredEc2Credential {
+  readonly accessKeyId: string;
+  readonly userId: string;
+  readonly projectId: string;
+  /** In base64. */
+  readonly sealedSecret: string;
+  readonly createdMs: number;
+}
+
+export interface StoredApplicationCredential {
+  readonly id: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly projectId: string;
+  readonly roleIds: readonly string[];
+  readonly unrestricted: boolean;
+  readonly expiresMs?: number;
+  readonly accessRules: readonly {
+    readonly ruleId: string;
+    readonly service: string;
+    readonly method: string;
+    readonly path: string;
+  }[];
+  /** In base64. */
+  readonly sealedHash: string;
+  readonly createdMs: number;
+}
+
+export interface StoredCatalog {
+  readonly regions: readonly {
+    readonly regionId: string;
+    readonly parentId: string;
+    readonly description: string;
+  }[];
+  readonly services: readonly {
+    readonly serviceId: string;
+    readonly type: string;
+    readonly name: string;
+    readonly description: string;
+    readonly enabled: boolean;
+  }[];
+  readonly endpoints: readonly {
+    readonly endpointId: string;
+    readonly serviceId: string;
+    readonly regionId: string;
+    readonly interface: string;
+    readonly url: string;
+    readonly enabled: boolean;
+  }[];
+  readonly revision: number | undefined;
+}
+
+interface StoredLimit {
+  readonly limitId: string;
+  readonly serviceId: string;
+  readonly regionId: string;
+  readonly resource: string;
+  /** Absent: as much as one likes. */
+  readonly limit?: number;
+  readonly description: string;
+}
+
+export interface StoredQuotas {
+  readonly registered: readonly StoredLimit[];
+  readonly limits: readonly (StoredLimit & { readonly projectId?: string; readonly domainId?: string })[];
+  readonly revision: number | undefined;
+}
+
+export interface IdentityById {
+  /** Grows with each change of anything here. */
+  changes(): number;
+  get<Kind extends ThingKind>(kind: Kind, id: string): Things[Kind] | undefined;
+  /** @param scopeId the domain; empty for domains, and for roles of the whole cloud */
+  idOf(kind: ThingKind, scopeId: string, name: string): string | undefined;
+  /** Of the thing's stream, also after its end; undefined when there never was one. */
+  revision(kind: ThingKind, id: string): number | undefined;
+  claim(
+    kind: ThingKind,
+    scopeId: string,
+    name: string,
+  ): { readonly holderId: string; readonly revision: number } | undefined;
+  assignment(actorId: string, targetId: string): StoredAssignment | undefined;
+  assignmentRevision(actorId: string, targetId: string): number | undefined;
+  ec2Credential(accessKeyId: string): StoredEc2Credential | undefined;
+  applicationCredential(credentialId: string): StoredApplicationCredential | undefined;
+  catalog(): StoredCatalog;
+  quotas(): StoredQuotas;
+  /** In order of id, those that `keep` wants, up to `most`. */
+  list<Kind extends ThingKind>(
+    kind: Kind,
+    most: number,
+    keep?: (thing: Things[Kind]) => boolean,
+  ): Promise<readonly Things[Kind][]>;
+  /** Ids of the projects below a project, or below a domain itself. */
+  childrenOf(parentId: string, most: number): Promise<readonly string[]>;
+  membersOf(groupId: string, most: number): Promise<readonly string[]>;
+  assignmentsOf(actorId: string, most: number): Promise<readonly StoredAssignment[]>;
+  assignmentsOn(targetId: string, most: number): Promise<readonly StoredAssignment[]>;
+  assignments(most: number): Promise<readonly StoredAssignment[]>;
+}
+
+const NO_CATALOG: StoredCatalog = { regions: [], services: [], endpoints: [], revision: undefined };
+const NO_QUOTAS: StoredQuotas = { registered: [], limits: [], revision: undefined };
+const ROWS_AT_ONCE = 1_000;
+
+export function createIdentityById(rows: RowReader): IdentityById {
+  const decoded = new DecodedRows<unknown>(rows, (key) => {
+    const row = rows.get(key);
+    return row && readJson(row);
+  });
+  const read = <Value>(key: string) => decoded.get(key) as Value | undefined;
+  const get = <Kind extends ThingKind>(kind: Kind, id: string) => read<Things[Kind]>(rowKey.thing(kind, id));
+  const assignment = (id: string) => read<StoredAssignment>(rowKey.assignment(id));
+
+  /** What `take` makes of the rows under a prefix, up to `most`. */
+  async function gather<Value>(
+    prefix: string,
+    most: number,
+    take: (rest: string, row: Uint8Array) => Value | undefined,
+  ): Promise<readonly Value[]> {
+    const cursor = rows.scan(under(prefix));
+    const found: Value[] = [];
+    try {
+      for (;;) {
+        const more = await cursor.next(ROWS_AT_ONCE);
+        if (more.length === 0) return found;
+        for (const { key, value } of more) {
+          const taken = take(key.slice(prefix.length), value);
+          if (taken !== undefined) found.push(taken);
+          if (found.length >= most) return found;
+        }
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  return {
+    changes: () => rows.changes,
+    get,
+    idOf: (kind, scopeId, name) => read<string>(rowKey.name(kind, scopeId, name)),
+    revision: (kind, id) => get(kind, id)?.revision ?? read<number>(rowKey.gone(kind, id)),
+    claim: (kind, scopeId, name) => read(rowKey.claim(claimId(kind, scopeId, name))),
+    assignment: (actorId, targetId) => assignment(assignmentId(actorId, targetId)),
+    assignmentRevision(actorId, targetId) {
+      const id = assignmentId(actorId, targetId);
+      return assignment(id)?.revision ?? read<number>(rowKey.gone('assignment', id));
+    },
+    ec2Credential: (accessKeyId) => read(rowKey.ec2(accessKeyId)),
+    applicationCredential: (credentialId) => read(rowKey.application(credentialId)),
+    catalog: () => read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
+    quotas: () => read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
+    list: (kind, most, keep = () => true) =>
+      gather(rowKey.thing(kind, ''), most, (_id, row) => {
+        const thing = readJson<Things[typeof kind]>(row);
+        return keep(thing) ? thing : undefined;
+      }),
+    childrenOf: (parentId, most) => gather(rowKey.child(parentId, ''), most, (id) => id),
+    membersOf: (groupId, most) => gather(rowKey.member(groupId, ''), most, (id) => id),
+    assignmentsOf: (actorId, most) =>
+      gather(rowKey.assignment(assignmentId(actorId, '')), most, (_id, row) =>
+        readJson<StoredAssignment>(row),
+      ),
+    assignmentsOn: (targetId, most) =>
+      gather(rowKey.onTarget(targetId, ''), most, (actorId) => assignment(assignmentId(actorId, targetId))),
+    assignments: (most) => gather(rowKey.assignment(''), most, (_id, row) => readJson<StoredAssignment>(row)),
+  };
+}

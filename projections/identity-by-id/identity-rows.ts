@@ -1,0 +1,40 @@
+// Owns the keys and values of the rows of identity-by-id. Values are JSON: what identity keeps is small, and
+// whoever asks at each request keeps it decoded.
+
+import { endOfPrefix } from '../store/key-order.ts';
+import type { RowRange } from '../store/projection.ts';
+
+export type ThingKind = 'domain' | 'project' | 'user' | 'group' | 'role';
+
+export const rowKey = {
+  thing: (kind: ThingKind, id: string) => `${kind}/${id}`,
+  /** What an end leaves: its stream's revision. */
+  gone: (kind: ThingKind | 'assignment', id: string) => `gone/${kind}/${id}`,
+  /** @param scopeId the domain; empty for domains, and for roles of the whole cloud */
+  name: (kind: ThingKind, scopeId: string, name: string) => `name/${kind}/${scopeId}/${name}`,
+  /** @param id as in the stream's name */
+  claim: (id: string) => `claim/${id}`,
+  assignment: (id: string) => `assignment/${id}`,
+  onTarget: (targetId: string, actorId: string) => `on-target/${targetId}:${actorId}`,
+  member: (groupId: string, userId: string) => `member/${groupId}/${userId}`,
+  /** @param parentId a project, or the domain of a project below none */
+  child: (parentId: string, projectId: string) => `child/${parentId}/${projectId}`,
+  ec2: (accessKeyId: string) => `ec2/${accessKeyId}`,
+  application: (credentialId: string) => `application/${credentialId}`,
+  catalog: 'catalog',
+  quotas: 'quotas',
+} as const;
+
+export const assignmentId = (actorId: string, targetId: string): string => `${actorId}:${targetId}`;
+export const claimId = (kind: ThingKind, scopeId: string, name: string): string =>
+  `${kind}/${scopeId}/${name}`;
+
+export function under(prefix: string): RowRange {
+  return { gte: prefix, lt: endOfPrefix(prefix) };
+}
+
+export const jsonRow = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+export function readJson<Value>(row: Uint8Array): Value {
+  return JSON.parse(Buffer.from(row).toString());
+}
