@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, parseAddress } from '#core/kernel/network.ts';
 import { nodeNetwork } from '#core/kernel/node-network.ts';
 import { readClusterSecret } from './cluster-secret.ts';
@@ -19,10 +19,18 @@ export interface AccessOptions {
 
 export function withAccess(command: Command): Command {
   return command
-    .requiredOption('--secret-file <file>', 'the secret that all parts of the cluster share')
-    .option('--tls-cert <file>', 'certificate of this part (PEM); with the other two, all parts speak TLS')
-    .option('--tls-key <file>', 'its key (PEM)')
-    .option('--tls-ca <file>', 'who signed the certificates of all parts (PEM)');
+    .addOption(
+      fileOption('--secret-file', 'the secret that all parts of the cluster share').makeOptionMandatory(),
+    )
+    .addOption(fileOption('--tls-cert', 'certificate of this part (PEM); with the next two, parts speak TLS'))
+    .addOption(fileOption('--tls-key', 'its key (PEM)'))
+    .addOption(fileOption('--tls-ca', 'who signed the certificates of all parts (PEM)'));
+}
+
+/** Of a file: what is in it is nobody's who lists processes. */
+function fileOption(flag: string, description: string): Option {
+  const variable = `STRATA_${flag.slice(2).replaceAll('-', '_').toUpperCase()}`;
+  return new Option(`${flag} <file>`, description).env(variable);
 }
 
 export function accessOf({ secretFile, tlsCert, tlsKey, tlsCa }: AccessOptions): ClusterAccess {

@@ -3,6 +3,7 @@
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Cursor } from '#core/log/event-log.ts';
+import type { Ring } from '#core/ring/ring.ts';
 import type { AccessEntry } from '#gateways/edge/http-server.ts';
 import { type Health, processMetrics } from './admin-server.ts';
 import type { OpenCloud } from './compose.ts';
@@ -56,7 +57,7 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
     'Events that a restart would apply again.',
     async () => (await tail()) - eventsOf(open.runner.checkpoint()),
   );
-  gauge(registers, 'strata_ring_version', 'Version of the ring in force.', () => open.cluster.ring().version);
+  ringGauge(registers, () => open.cluster.ring());
   gauge(registers, 'strata_nodes_down', 'Nodes of the cluster that do not answer.', async () => {
     const { nodes } = ringReport(open.cluster.state, open.cluster.ring(), await open.nodes.status());
     return nodes.filter(({ state }) => state === 'down').length;
@@ -68,6 +69,7 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
     () => open.writes.count,
   );
   deviceGauges(registers, () => open.nodes.status());
+  observedGauges(registers, open);
   daemonGauges(registers, () => open.daemons.status());
   return {
     registry,
@@ -103,6 +105,37 @@ function gauge(
         this.set(await read());
       } catch {
         this.remove();
+      }
+    },
+  });
+}
+
+export function ringGauge(registers: Registry[], ring: () => Ring): void {
+  gauge(registers, 'strata_ring_version', 'Version of the ring in force.', () => ring().version);
+}
+
+/** What this process has seen of the nodes, which they cannot say of themselves. */
+function observedGauges(registers: Registry[], { cluster, nodes }: OpenCloud): void {
+  new Gauge({
+    name: 'strata_clock_skew_seconds',
+    help: "How far the node's clock is ahead of this process's.",
+    labelNames: ['node'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const { node, skewMs } of await nodes.status()) this.set({ node }, skewMs / 1_000);
+    },
+  });
+  new Gauge({
+    name: 'strata_device_serving',
+    help: '0 while the device is slow, suspect or down as this process sees it.',
+    labelNames: ['node', 'device'],
+    registers,
+    collect() {
+      this.reset();
+      for (const device of cluster.ring().devices) {
+        const { state } = nodes.chunks.health.condition(device);
+        this.set({ node: device.node, device: String(device.id) }, state === 'up' ? 1 : 0);
       }
     },
   });
@@ -153,6 +186,26 @@ export function daemonGauges(registers: Registry[], daemons: () => readonly Daem
       },
     });
   }
+  new Gauge({
+    name: 'strata_daemon_last_pass',
+    help: 'What the last pass of the daemon counted.',
+    labelNames: ['daemon', 'figure'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { name: daemon, report } of daemons()) {
+        for (const [figure, value] of Object.entries(reportOf(report))) {
+          if (typeof value === 'number') this.set({ daemon, figure }, value);
+        }
+      }
+    },
+  });
+}
+
+/** @param report JSON; empty before the first pass */
+function reportOf(report: string): object {
+  const value: unknown = report === '' ? undefined : JSON.parse(report);
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 /** The cloud serves while its log is open, its read models follow, and a quorum of devices takes chunks. */

@@ -10,7 +10,7 @@ import { type Health, processMetrics, startAdminServer } from './admin-server.ts
 import { type AccessOptions, accessOf } from './cluster-options.ts';
 import { openStorageNode } from './compose.ts';
 import type { OpenNode } from './join-cluster.ts';
-import { daemonGauges, deviceGauges } from './metrics.ts';
+import { daemonGauges, deviceGauges, ringGauge } from './metrics.ts';
 import { nodeStatus } from './node-control.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import type { HostAndPort } from './serve-clients.ts';
@@ -85,6 +85,7 @@ const WIRE_COUNTERS = {
 function nodeMetrics(open: OpenNode): Registry {
   const registry = processMetrics();
   const registers = [registry];
+  ringGauge(registers, () => open.ring());
   deviceGauges(registers, async () => [nodeStatus(open)]);
   daemonGauges(registers, () => open.daemons.status());
   new Gauge({

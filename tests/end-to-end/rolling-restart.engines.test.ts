@@ -19,7 +19,7 @@ import { LoadBalancer } from '#tests/support/load-balancer.ts';
 const BUCKET = 'rolled';
 const LANES = 4;
 const SIZES = [0, 4_096, 4_096, 70_000, 1_500_000];
-const DRAIN = ['--drain', '2'];
+const drain = (part: string) => (part.startsWith('gateway') ? ['--drain', '2'] : []);
 const REQUESTS_BETWEEN = 40;
 
 let kafka: KafkaServer;
@@ -29,7 +29,7 @@ let balancer: LoadBalancer;
 test.before(async () => {
   kafka = await KafkaServer.start(1);
   const log = kafka.address('strata');
-  cluster = await ClusterProcesses.start({ logs: [log, log], gatewayArguments: DRAIN });
+  cluster = await ClusterProcesses.start({ logs: [log, log], more: drain });
   balancer = await LoadBalancer.start(
     cluster.gateways.map((_, index) => () => {
       const gateway = cluster.gateways[index];

@@ -16,7 +16,7 @@ interface GatewayReady {
 interface NodeReady {
   readonly cluster: string;
   readonly devices: readonly number[];
-  readonly endpoints: { readonly admin: string };
+  readonly endpoints: { readonly wire: string; readonly admin: string };
 }
 
 /** Given, so that all gateways have the same. */
@@ -31,8 +31,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** One each; `embedded` for a single one. */
   readonly logs?: readonly string[];
-  /** More of them, for every gateway. */
-  readonly gatewayArguments?: readonly string[];
+  /** Further arguments of a part, `node-1` or `gateway-1`; of what is given twice the last counts. */
+  readonly more?: (part: string) => readonly string[];
 }
 
 export class ClusterProcesses {
@@ -44,7 +44,7 @@ export class ClusterProcesses {
   readonly #controlPorts: readonly number[];
 
   private constructor(options: ClusterOptions, controlPorts: readonly number[]) {
-    this.#options = { nodes: 3, logs: ['embedded'], gatewayArguments: [], ...options };
+    this.#options = { nodes: 3, logs: ['embedded'], more: () => [], ...options };
     this.#controlPorts = controlPorts;
     const secret = systemRandom.fill(Buffer.alloc(32)).toString('hex');
     writeFileSync(this.secretFile, secret, { mode: 0o600 });
@@ -88,6 +88,7 @@ export class ClusterProcesses {
         '--join',
         gateways,
       ],
+      ...this.#options.more(name),
     ];
   }
 
@@ -99,7 +100,7 @@ export class ClusterProcesses {
       ...['gateway', '--json', '--data', this.gatewayData(index), '--secret-file', this.secretFile],
       ...['--log', this.#options.logs[index] ?? '', '--s3', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
       ...['--control', control, '--first-nodes', String(Math.min(3, this.#options.nodes))],
-      ...this.#options.gatewayArguments,
+      ...this.#options.more(`gateway-${index + 1}`),
     ]);
   }
 
