@@ -29,7 +29,7 @@ export async function withOperations<Result>(
   const running = await connectControl(directory);
   if (running) return use(running);
   // A command beside a running cloud need not wait until all of it is loaded.
-  const [{ openCloud }, { cloudOperations }, { destination, pino }] = await Promise.all([
+  const [{ openCloud }, { cloudOperations }, { default: pino }] = await Promise.all([
     import('./compose.ts'),
     import('./cloud-operations.ts'),
     import('pino'),
@@ -38,7 +38,7 @@ export async function withOperations<Result>(
     directory,
     clock: systemClock,
     random: systemRandom,
-    logger: pino({ level: 'warn' }, destination({ fd: 2, sync: true })),
+    logger: pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
     onFault: (error) => {
       throw error;
     },
