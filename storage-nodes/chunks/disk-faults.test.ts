@@ -22,6 +22,8 @@ class BrittleDisk {
   failWrite = false;
   /** No file grows any more. */
   full = false;
+  /** Written ahead of any chunk: nothing else writes that way. */
+  fillBytes = 0;
 
   readonly disk: ChunkDisk = {
     ...nodeChunkDisk,
@@ -38,7 +40,10 @@ class BrittleDisk {
         sizeBytes: () => file.sizeBytes(),
         readSync: (target, position) => file.readSync(target, position),
         read: (target, position) => file.read(target, position),
-        write: (bytes, position) => file.write(bytes, position),
+        write: (bytes, position) => {
+          this.fillBytes += bytes.length;
+          return file.write(bytes, position);
+        },
         close: () => file.close(),
         writeSync: (bytes, position) => {
           check(bytes, position);
@@ -251,12 +256,18 @@ test('an index removed while serving is rebuilt by the next start', async (t) =>
 
 test('once a segment is half full, filled files wait for the next', async (t) => {
   const { directory, store } = await opened(t);
-  await store.put(chunkOf(1, 900_000));
-  await store.put(chunkOf(2, 400_000));
+  const small = Array.from({ length: 50 }, (_, number) => chunkOf(100 + number, 30_000));
+  await Promise.all(small.map((chunk) => store.put(chunk)));
   const filled = () => segmentPaths(directory).filter((path) => statSync(path).size === 2 * MIB).length;
   for (let turn = 0; turn < 500 && filled() < 1; turn++) await systemClock.sleep(10);
   t.is(filled(), 1);
   for (let number = 3; number < 9; number++) await store.put(chunkOf(number, limits.chunkBytes / 2));
   for (let number = 3; number < 9; number++) await reads(t, store, chunkOf(number, limits.chunkBytes / 2));
   t.true(readdirSync(join(directory, 'segments')).length >= 2);
+});
+
+test('nothing is filled ahead of large chunks, which gain nothing by it', async (t) => {
+  const { brittle, store } = await opened(t, 16 * MIB);
+  for (let number = 1; number < 13; number++) await store.put(chunkOf(number, limits.chunkBytes));
+  t.is(brittle.fillBytes, 0);
 });

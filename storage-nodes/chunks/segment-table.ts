@@ -51,7 +51,10 @@ export class SegmentTable {
   #lastFile = 0;
   #filling: Promise<void> | undefined;
   #fillBytesLeft = 0;
+  /** Of large chunks, since the fill last looked. */
   #bulkBytes = 0;
+  /** Of large chunks, in the active segment. */
+  #activeBulkBytes = 0;
 
   private constructor(options: SegmentTableOptions) {
     this.#options = options;
@@ -178,6 +181,7 @@ export class SegmentTable {
     this.lastNumber = header.number;
     this.#byNumber.set(header.number, segment);
     this.active = segment;
+    this.#activeBulkBytes = 0;
     segment.reserve = purpose === 'upkeep' && !this.hasReserve();
     if (!segment.reserve) this.full = false;
     return segment;
@@ -242,13 +246,15 @@ export class SegmentTable {
    */
   wroteBulk(bytes: number): void {
     this.#bulkBytes += bytes;
+    this.#activeBulkBytes += bytes;
   }
 
-  /** Sees to it, in the background, that filled files wait once the active one is half full. */
+  /** Sees to it, in the background, that filled files wait once the active one is half full of small chunks. */
   fillAhead(): void {
     const { active } = this;
     if (this.#filling !== undefined || active === undefined || this.#stopped.signal.aborted) return;
     if (this.#spares.length >= SPARES_AHEAD || active.endBytes < active.capacityBytes / 2) return;
+    if (this.#activeBulkBytes > active.endBytes / 2) return;
     // A fill that fails leaves the store as it was: the writer makes its files itself, or finds that it is
     // full.
     this.#filling = this.#fill()
@@ -362,7 +368,7 @@ export class SegmentTable {
       this.#fillBytesLeft = sizeBytes - file.sizeBytes;
       if ((at + ZEROS.length) % FILL_STEP_BYTES === 0) {
         await handle.sync();
-        while (this.#bulkBytes > FILL_STEP_BYTES && !signal.aborted) {
+        while (this.#bulkBytes > 0 && !signal.aborted) {
           this.#bulkBytes = 0;
           await this.#options.clock.sleep(STAND_ASIDE_MS, signal);
         }
