@@ -249,7 +249,7 @@ export class SegmentTable {
     this.#activeBulkBytes += bytes;
   }
 
-  /** Sees to it, in the background, that filled files wait once the active one is half full of small chunks. */
+  /** Sees to it, in the background, that filled files wait once small chunks half filled the active one. */
   fillAhead(): void {
     const { active } = this;
     if (this.#filling !== undefined || active === undefined || this.#stopped.signal.aborted) return;
