@@ -3,10 +3,10 @@
 // one operation and with its memory. The same loads as the peers are measured with; see docs/PERFORMANCE.md.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '#tests/support/source-files.ts';
 import { StrataProcess } from '#tests/support/strata-process.ts';
+import { processorMs, residentMib } from './process-figures.ts';
 
 interface Load {
   readonly operation: string;
@@ -27,18 +27,6 @@ const LOADS: readonly Load[] = [
   { operation: 'delete', size: 4096, clients: 16, keys: 10_000 },
 ];
 const SECONDS = 5;
-/** Of /proc/PID/stat, in hundredths of a second. */
-const CLOCK_TICK_MS = 10;
-
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
-}
-
-function residentMib(pid: number): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Math.round(Number(line?.[1]) / 1024);
-}
 
 function run(strata: StrataProcess, { operation, size, clients, keys = 1_000 }: Load): void {
   const options = {

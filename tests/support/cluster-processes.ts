@@ -20,7 +20,10 @@ interface NodeReady {
 }
 
 /** Given, so that all gateways have the same. */
-const ADMINISTRATOR = { accessKeyId: 'ADMINISTRATOR', secretAccessKey: 'the secret of the administrator' };
+export const ADMINISTRATOR = {
+  accessKeyId: 'ADMINISTRATOR',
+  secretAccessKey: 'the secret of the administrator',
+};
 const GATEWAY_ENVIRONMENT = {
   STRATA_ACCESS_KEY: ADMINISTRATOR.accessKeyId,
   STRATA_SECRET_KEY: ADMINISTRATOR.secretAccessKey,
