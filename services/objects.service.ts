@@ -209,7 +209,7 @@ export function refusalBeforeBody(
 
 /** To be made before the write begins: its bytes are younger than what the bucket's revision says. */
 export function pendingWrite({ buckets, random }: ServiceContext, bucket: string): PendingWrite {
-  const since = buckets.revision(bucket);
+  const since = buckets.get(bucket)?.revision;
   assert(since !== undefined, 'a write goes to a bucket that is there');
   return { bucket, blob: newId(random), since };
 }
