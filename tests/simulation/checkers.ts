@@ -10,7 +10,7 @@ import { replayProjection } from '#projections/replay.ts';
 import { createMemoryStore } from '#projections/store/memory-store.ts';
 import { type ChunkInfo, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
 import { isLinearizable } from '#tests/support/linearizability.ts';
-import type { History } from './history.ts';
+import { digestOf, type History } from './history.ts';
 import type { Plan } from './plan.ts';
 import { BUCKETS, CALLER, keysOf, SimulatedClient } from './simulated-client.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
@@ -20,6 +20,7 @@ import type { World } from './world.ts';
 const RECOVERY_MS_MAX = 60_000;
 const REST_MS_MAX = 240_000;
 const LOOK_EVERY_MS = 4_000;
+const WRITE_AGAIN_MS = 1_000;
 const ANSWER_MS_MAX = 120_000;
 
 export async function judge(
@@ -34,12 +35,20 @@ export async function judge(
     return world.violated('clusterRecovers', `not within ${RECOVERY_MS_MAX} ms without faults`);
   }
   const judgement = new Judgement(world, plan, cluster, history);
+  await world.until(judgement.writesSucceedAgain(), ANSWER_MS_MAX * 20);
   await world.until(judgement.comesToRest(), REST_MS_MAX + ANSWER_MS_MAX);
   await world.until(judgement.everythingIsAnswered(), ANSWER_MS_MAX * 20);
   judgement.readsAreLinearizable(before);
   await world.until(judgement.readModelsAndLog(), ANSWER_MS_MAX * 10);
   await world.until(judgement.logIsOne(), ANSWER_MS_MAX);
   judgement.memoryBounded();
+}
+
+interface HeldChunk {
+  readonly info: ChunkInfo;
+  readonly hosts: Set<string>;
+  /** Of the first replica that can be read. */
+  digest: string | undefined;
 }
 
 class Judgement {
@@ -59,7 +68,32 @@ class Judgement {
     return this.#cluster.gateways.flatMap(({ open }) => open ?? []);
   }
 
-  /** `replicasConverge` and `noOrphanOutlivesTheCollector`: looked at until both hold. */
+  /** Without faults every gateway takes a write again, if not at once then soon. */
+  async writesSucceedAgain(): Promise<void> {
+    const { scheduler } = this.#world;
+    const [bucket] = BUCKETS;
+    const [key] = keysOf(this.#plan) as [string];
+    for (const gateway of this.#gateways) {
+      const client = this.#client(`writer-${gateway.life.host}`);
+      const endMs = scheduler.nowMs + RECOVERY_MS_MAX;
+      while (!(await client.putPlainly(gateway, bucket, key))) {
+        if (scheduler.nowMs > endMs) {
+          const what = `none at ${gateway.life.host} within ${RECOVERY_MS_MAX} ms without faults`;
+          this.#world.violated('writesSucceedAgain', what);
+          break;
+        }
+        await scheduler.sleep(WRITE_AGAIN_MS);
+      }
+    }
+  }
+
+  #client(name: string): SimulatedClient {
+    return new SimulatedClient(this.#world, this.#cluster, this.#history, this.#plan, name);
+  }
+
+  /**
+   * `replicasConverge`, `everyReplicaIsWhole` and `noOrphanOutlivesTheCollector`: looked at until all hold.
+   */
   async comesToRest(): Promise<void> {
     const { scheduler } = this.#world;
     const endMs = scheduler.nowMs + REST_MS_MAX;
@@ -78,14 +112,19 @@ class Judgement {
     const lacking: { promise: string; what: string }[] = [];
     const [gateway] = this.#gateways;
     if (!gateway) return [{ promise: 'clusterRecovers', what: 'no gateway serves' }];
-    const held = new Map<string, { info: ChunkInfo; hosts: Set<string> }>();
+    const held = new Map<string, HeldChunk>();
     for (const { host, store } of this.#cluster.nodes) {
       if (!store) return [{ promise: 'clusterRecovers', what: `${host} does not serve` }];
       for await (const info of store.list()) {
         const id = Buffer.from(info.id).toString('hex');
-        const chunk = held.get(id) ?? { info, hosts: new Set() };
+        const chunk: HeldChunk = held.get(id) ?? { info, hosts: new Set(), digest: undefined };
         held.set(id, chunk);
         chunk.hosts.add(host);
+        const bytes = await store.read(info.id, 0, info.sizeBytes).catch(() => undefined);
+        const digest = bytes && digestOf(bytes);
+        chunk.digest ??= digest;
+        if (bytes && digest === chunk.digest) continue;
+        lacking.push({ promise: 'everyReplicaIsWhole', what: `${id} on ${host}` });
       }
     }
     const ring = gateway.cluster.ring();
@@ -108,10 +147,7 @@ class Judgement {
   /** Every key is read and every bucket listed once more: without faults there is an answer. */
   async everythingIsAnswered(): Promise<void> {
     for (const gateway of this.#gateways) {
-      const client = new SimulatedClient(
-        ...([this.#world, this.#cluster, this.#history, this.#plan] as const),
-        `judge-${gateway.life.host}`,
-      );
+      const client = this.#client(`judge-${gateway.life.host}`);
       for (const bucket of BUCKETS) {
         for (const key of keysOf(this.#plan)) {
           const isKnown = await client.get(gateway, bucket, key);

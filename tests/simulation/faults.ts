@@ -32,6 +32,7 @@ const SHORTEST_MS = 50;
 const LONGEST_MS = 12_000;
 const ROT_BYTES_MAX = 40;
 const SLOW_MS_MAX = 1_500;
+const STRIKE_MS = 0.5;
 const CORRUPTION_MAX = 0.05;
 const SLOWNESS_MAX = 200;
 
@@ -182,24 +183,36 @@ export class Faults implements PassWatcher {
   crashNode(): (() => void) | undefined {
     const node = this.#chance.pick(this.#cluster.nodes);
     if (!node.isRunning) return undefined;
-    this.#world.trace.note('fault-node-crash', node.host);
-    node.crash();
-    return () => node.start();
+    return this.#strike(
+      () => {
+        this.#world.trace.note('fault-node-crash', node.host);
+        if (node.isRunning) node.crash();
+      },
+      () => node.start(),
+    );
   }
 
   crashGateway(): (() => void) | undefined {
     const gateway = this.#chance.pick(this.#cluster.gateways);
     if (!gateway.isRunning) return undefined;
-    this.#world.trace.note('fault-gateway-crash', gateway.host);
-    gateway.crash();
-    return () => gateway.start();
+    return this.#strike(
+      () => {
+        this.#world.trace.note('fault-gateway-crash', gateway.host);
+        if (gateway.isRunning) gateway.crash();
+      },
+      () => gateway.start(),
+    );
   }
 
   losePower(): () => void {
     const { nodes, gateways } = this.#cluster;
-    this.#world.trace.note('fault-power-loss');
-    for (const part of [...nodes, ...gateways]) if (part.isRunning) part.crash();
-    return () => this.#cluster.start();
+    return this.#strike(
+      () => {
+        this.#world.trace.note('fault-power-loss');
+        for (const part of [...nodes, ...gateways]) if (part.isRunning) part.crash();
+      },
+      () => this.#cluster.start(),
+    );
   }
 
   slowDisk(): () => void {
@@ -267,6 +280,26 @@ export class Faults implements PassWatcher {
     this.#world.trace.note('fault-log-away');
     broker.isAway = true;
     return () => broker.comeBack();
+  }
+
+  /** At once, or when it hurts most: just after something was acknowledged. */
+  #strike(deed: () => void, undo: () => void): () => void {
+    if (this.#chance.happens(0.4)) {
+      deed();
+      return undo;
+    }
+    const { scheduler } = this.#world;
+    const delayMs = this.#chance.between(0, STRIKE_MS);
+    let isOver = false;
+    const strike = () => {
+      if (!isOver) deed();
+    };
+    const forget = this.#cluster.oracle.atNextAcknowledgement(() => scheduler.after(delayMs, strike));
+    return () => {
+      isOver = true;
+      forget();
+      undo();
+    };
   }
 
   #lost(node: SimulatedStorageNode, isAudited: boolean): void {

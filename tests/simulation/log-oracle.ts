@@ -12,6 +12,7 @@ export interface AcknowledgedAppend {
 export class LogOracle {
   readonly acknowledged: AcknowledgedAppend[] = [];
   readonly #trace: Trace;
+  #waiting: (() => void)[] = [];
 
   constructor(trace: Trace) {
     this.#trace = trace;
@@ -22,6 +23,15 @@ export class LogOracle {
     const { partition, offset } = appended.position;
     this.acknowledged.push(append);
     this.#trace.note('appended', `${partition}/${offset} ${request.stream} ${appended.revision}`);
+    for (const run of this.#waiting.splice(0)) run();
+  }
+
+  /** Returns what forgets it again. */
+  atNextAcknowledgement(run: () => void): () => void {
+    this.#waiting.push(run);
+    return () => {
+      this.#waiting = this.#waiting.filter((each) => each !== run);
+    };
   }
 }
 

@@ -5,6 +5,7 @@
 //   npm run sim -- --seed 17 --verbose             the whole trace
 //   npm run sim -- --seeds 1000 [--from 1]         many seeds
 //   npm run sim -- --seeds 100 --fresh             many that nobody has seen before
+//   npm run sim -- --seeds 1000 --until-failure    up to the first that fails, which is not made smaller
 //   --nodes, --gateways, --partitions, --clients, --operations, --keys N, --without fault,fault
 //                                                  instead of what the seed draws
 
@@ -67,11 +68,12 @@ async function runMany(count: number): Promise<void> {
     return !(values['until-failure'] && failed.length > 0);
   });
   say(`${done} seeds from ${from}, ${steps} steps, ${failed.length} failed`);
+  process.exitCode = failed.length > 0 ? 1 : 0;
+  if (values['until-failure']) return;
   for (const { seed, violations } of failed.slice(0, 3)) {
     const smaller = await shrink(seed, change, violations[0]?.promise ?? '');
     say(`replay: ${commandOf(seed, smaller)}`);
   }
-  process.exitCode = failed.length > 0 ? 1 : 0;
 }
 
 /** Gives each child one seed at a time, so that none waits for a slow one. */

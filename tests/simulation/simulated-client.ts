@@ -157,19 +157,37 @@ export class SimulatedClient {
     return choice < 0.45 && seen ? { ifEtag: seen } : NO_CONDITION;
   }
 
+  /** A write that nothing stands in the way of, of a bucket that is made where there is none. */
+  async putPlainly(gateway: OpenGateway, bucket: string, key: string): Promise<boolean> {
+    await this.createBucket(gateway, bucket);
+    const manner = { stalls: false, breaksOff: false, tellsSize: true };
+    const outcome = await this.#putWith(gateway, bucket, key, NO_CONDITION, manner);
+    return outcome !== NO_ANSWER && !isRejected(outcome);
+  }
+
   async #put(gateway: OpenGateway, bucket: string, key: string): Promise<void> {
+    await this.#putWith(gateway, bucket, key, this.#condition(key), this.#manner());
+  }
+
+  async #putWith(
+    gateway: OpenGateway,
+    bucket: string,
+    key: string,
+    condition: WriteCondition,
+    manner: BodyManner,
+  ): Promise<unknown> {
     const bytes = this.#newBytes();
     const name = this.#newValue(bytes);
-    const condition = this.#condition(key);
     const calledAt = this.#history.moment();
     const outcome = await this.ask(gateway, `put ${bucket}/${key} ${name} ${bytes.length}`, () =>
       gateway.cloud.objects.put(CALLER, {
         ...{ bucket, key, condition, digests: ['md5'] },
-        source: new SimulatedBody(gateway.life, this.#chance, bytes, this.#manner()),
+        source: new SimulatedBody(gateway.life, this.#chance, bytes, manner),
         describe: () => this.#draft(name),
       }),
     );
     this.#recordWrite(bucket, key, calledAt, name, condition, outcome);
+    return outcome;
   }
 
   #recordWrite(

@@ -13,6 +13,11 @@ const SMALL: Partial<Record<keyof typeof limits, number>> = {
   logRecentBytes: 16 * KIB,
   logReadBytes: 16 * KIB,
   logCacheBytes: 256 * KIB,
+  logIndexFanIn: 3,
+
+  orderedCheckpointMs: 1_000,
+  orderedProduceRecords: 5,
+  orderedWindow: 48,
 
   chunkBytes: 32 * KIB,
   blockBytes: 8 * KIB,
@@ -23,9 +28,11 @@ const SMALL: Partial<Record<keyof typeof limits, number>> = {
   chunkIndexLag: 64,
   chunkRepairsWaiting: 8,
 
+  replicatorSlicePartitions: 8,
   replicatorStepChunks: 8,
   auditorStepChunks: 8,
   collectorSliceChunks: 8,
+  collectorCandidates: 20,
 
   streamBudgetBytes: 512 * KIB,
   streamChunksInFlight: 3,
@@ -60,6 +67,7 @@ const SMALL: Partial<Record<keyof typeof limits, number>> = {
 
   readModelPendingRows: 40,
   readModelDecodedRows: 20,
+  readModelBehindEvents: 60,
 };
 
 Object.assign(limits, SMALL);
