@@ -8,9 +8,9 @@ import { type SubjectKeys, seal, unseal } from '#core/identity/subject-keys.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
-import type { Random } from '#core/kernel/random.ts';
 import { runCommand } from '#core/runtime/run-command.ts';
 import type { StoredAccount } from '#projections/accounts-by-id/accounts-by-id.query.ts';
+import { newAccessKeyId, newSecret } from './access-keys.ts';
 import type {
   AccountAdmin,
   AccountAdminRejection,
@@ -21,6 +21,8 @@ import type {
 } from './account-admin.ts';
 import type { AccessKeyOwner, Accounts } from './cloud.ts';
 import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { effectiveRoles } from './identity/effective-roles.ts';
+import type { Identity } from './identity/identity.ts';
 
 /** Keys given by the operator instead of random ones, at the first start. */
 export interface GivenKey {
@@ -47,8 +49,12 @@ const SYSTEM = { user: 'system', project: 'system', requestId: 'operator' } as c
 const RACES_MAX = 5;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]*$/;
 
-export function createAccounts(context: ServiceContext, keys: SubjectKeys): AccountService {
-  return new AccountUseCases(context, keys);
+export function createAccounts(
+  context: ServiceContext,
+  keys: SubjectKeys,
+  identity: Identity,
+): AccountService {
+  return new AccountUseCases(context, keys, identity);
 }
 
 type Refused = Rejection<AccountAdminRejection>;
@@ -56,6 +62,10 @@ type Refused = Rejection<AccountAdminRejection>;
 interface OpenedKey {
   readonly sealed: Uint8Array;
   readonly owner: AccessKeyOwner;
+  /** An account's key; otherwise a credential that a user has for a project. */
+  readonly isAccounts: boolean;
+  /** Of identity, when it was opened: who changes there may have lost what the key opens. */
+  readonly changes: number;
 }
 
 class AccountUseCases implements AccountService {
@@ -64,18 +74,20 @@ class AccountUseCases implements AccountService {
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #context: ServiceContext;
   readonly #keys: SubjectKeys;
+  readonly #identity: Identity;
 
-  constructor(context: ServiceContext, keys: SubjectKeys) {
+  constructor(context: ServiceContext, keys: SubjectKeys, identity: Identity) {
     this.#context = context;
     this.#keys = keys;
+    this.#identity = identity;
   }
 
   accessKey(accessKeyId: string): AccessKeyOwner | undefined {
     const stored = this.#context.accounts.accessKey(accessKeyId);
-    const opened = stored && this.#opened.get(accessKeyId);
-    if (opened && Buffer.compare(opened.sealed, stored.sealedSecret) === 0) return opened.owner;
-    if (!stored) this.#opened.delete(accessKeyId);
-    return undefined;
+    const opened = this.#opened.get(accessKeyId);
+    if (!opened || opened.changes !== this.#context.identity.changes()) return undefined;
+    if (opened.isAccounts && !(stored && isSame(opened.sealed, stored.sealedSecret))) return undefined;
+    return opened.owner;
   }
 
   fetchAccessKey(accessKeyId: string): Promise<void> {
@@ -89,25 +101,67 @@ class AccountUseCases implements AccountService {
   /** The key may have been made by another gateway a moment ago. */
   async #fetch(accessKeyId: string): Promise<void> {
     await this.#context.barrier();
+    const changes = this.#context.identity.changes();
+    const found = (await this.#openAccounts(accessKeyId)) ?? (await this.#openEc2(accessKeyId));
+    if (!found) {
+      this.#opened.delete(accessKeyId);
+      return;
+    }
+    // Kept as long as the key, and whoever has it, is as when it was opened.
+    if (this.#opened.size >= limits.openedSecrets) this.#opened.clear();
+    this.#opened.set(accessKeyId, { ...found, changes });
+  }
+
+  async #openAccounts(accessKeyId: string): Promise<Omit<OpenedKey, 'changes'> | undefined> {
     const { accounts } = this.#context;
+    const { adoption } = this.#identity;
     const stored = accounts.accessKey(accessKeyId);
     const account = stored && accounts.get(stored.accountId);
-    const key = account?.keyBlob && (await this.#keys.find(account.keyBlob));
-    if (!account || !key) return;
-    const owner: AccessKeyOwner = {
-      accountId: account.id,
-      accountName: account.name,
-      canonicalId: account.canonicalId,
-      role: account.role,
-      secret: unseal(key, stored.sealedSecret, accessKeyId),
-    };
-    // Kept as long as the key is as it was when it was opened.
-    if (this.#opened.size >= limits.openedSecrets) this.#opened.clear();
-    this.#opened.set(accessKeyId, { sealed: stored.sealedSecret, owner });
+    if (!account) return undefined;
+    if (adoption.isUnknown(account.id)) await adoption.adopt(account);
+    if (!adoption.isEnabled(account.id)) return undefined;
+    const secret = await this.#secretOf(accessKeyId, stored.sealedSecret, async () => {
+      const key = account.keyBlob && (await this.#keys.find(account.keyBlob));
+      return key ? unseal(key, stored.sealedSecret, accessKeyId) : undefined;
+    });
+    if (secret === undefined) return undefined;
+    const { id: accountId, name: accountName, canonicalId, role } = account;
+    const owner = { accountId, accountName, canonicalId, role, secret };
+    return { sealed: stored.sealedSecret, owner, isAccounts: true };
+  }
+
+  /** A credential of a user who may write in the project: readers have no access by keys. */
+  async #openEc2(accessKeyId: string): Promise<Omit<OpenedKey, 'changes'> | undefined> {
+    const { view, users } = this.#identity;
+    const credential = view.ec2Credential(accessKeyId);
+    const user = credential && view.get('user', credential.userId);
+    const project = credential && view.get('project', credential.projectId);
+    if (!credential || !user?.enabled || !project?.enabled) return undefined;
+    for (const { domainId } of [user, project]) if (!view.get('domain', domainId)?.enabled) return undefined;
+    const roles = effectiveRoles(view, user, { kind: 'project', id: project.id });
+    if (!roles.some(({ name }) => name === 'member')) return undefined;
+    const sealed = Buffer.from(credential.sealedSecret, 'base64');
+    const secret = await this.#secretOf(accessKeyId, sealed, () => users.ec2Secret(accessKeyId));
+    if (secret === undefined) return undefined;
+    const { id: accountId, name: accountName } = project;
+    const owner = { accountId, accountName, canonicalId: canonicalIdOf(accountId), role: 'member', secret };
+    return { sealed, owner, isAccounts: false };
+  }
+
+  /** As it was opened before, if it is the same. */
+  async #secretOf(
+    accessKeyId: string,
+    sealed: Uint8Array,
+    open: () => Promise<string | undefined>,
+  ): Promise<string | undefined> {
+    const known = this.#opened.get(accessKeyId);
+    return known && isSame(known.sealed, sealed) ? known.owner.secret : open();
   }
 
   owner(accountId: string): ReturnType<Accounts['owner']> {
-    const displayName = this.#context.accounts.get(accountId)?.name ?? accountId;
+    const { accounts, identity } = this.#context;
+    const displayName =
+      accounts.get(accountId)?.name ?? identity.get('project', accountId)?.name ?? accountId;
     return { canonicalId: canonicalIdOf(accountId), displayName };
   }
 
@@ -117,12 +171,16 @@ class AccountUseCases implements AccountService {
   ): Promise<NewAccount | Refused> {
     if (!NAME.test(name) || name.length > limits.accountNameCharacters) return { rejected: 'invalid-name' };
     const accountId = accountIdOf(name);
+    const role = options.role ?? 'member';
+    if (this.#context.accounts.get(accountId)) return { rejected: 'account-exists' };
+    const adopted = await this.#identity.adoption.adopt({ id: accountId, name, email: options.email, role });
+    if (adopted) return { rejected: 'account-exists' };
     const created = await this.#run(accountId, {
       type: 'CreateAccount',
       name,
       ...(options.email !== undefined && { email: options.email }),
       canonicalId: canonicalIdOf(accountId),
-      role: options.role ?? 'member',
+      role,
     });
     if (isRejected(created)) return created;
     const key = await this.#createKeyFor(accountId, options.key);
@@ -142,6 +200,7 @@ class AccountUseCases implements AccountService {
   async #obtainAdministrator(name: string, given: GivenKey): Promise<NewAccessKey | Refused> {
     const account = this.#context.accounts.byName(name);
     if (!account) return this.addAccount(name, { role: 'admin', key: given });
+    await this.#identity.adoption.restore(account);
     const { accessKeyId, secretAccessKey } = given;
     if (accessKeyId !== undefined && account.accessKeys.some((key) => key.accessKeyId === accessKeyId)) {
       await this.fetchAccessKey(accessKeyId);
@@ -175,6 +234,7 @@ class AccountUseCases implements AccountService {
     const outcome = await this.#run(account.id, { type: 'RemoveAccount' });
     if (isRejected(outcome)) return outcome;
     if (account.keyBlob !== undefined) await this.#keys.destroy(account.keyBlob);
+    await this.#identity.adoption.abandon(account.id);
     return undefined;
   }
 
@@ -263,6 +323,8 @@ function stateOf(account: StoredAccount | undefined): AccountState {
   };
 }
 
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
 /** The id follows from the name, so that the stream's own guard keeps names unique. */
 function accountIdOf(name: string): string {
   return createHash('sha256').update(`account\n${name}`).digest('hex').slice(0, 32);
@@ -270,17 +332,4 @@ function accountIdOf(name: string): string {
 
 function canonicalIdOf(accountId: string): string {
   return createHash('sha256').update(`canonical\n${accountId}`).digest('hex');
-}
-
-const KEY_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-
-/** 20 letters and digits, as clients expect of an access key id. */
-function newAccessKeyId(random: Random): string {
-  const letters = random.fill(Buffer.allocUnsafe(16));
-  return `STRA${Array.from(letters, (byte) => KEY_ID_LETTERS[byte & 31]).join('')}`;
-}
-
-/** 40 characters that need no quoting in any shell or configuration file: 240 random bits. */
-function newSecret(random: Random): string {
-  return random.fill(Buffer.allocUnsafe(30)).toString('base64url');
 }

@@ -24,13 +24,16 @@ export interface ServiceContext extends Omit<ReadModels, 'namedBlobs'> {
 }
 
 /** After a write: the answer may be given once the read models show it. */
-export async function untilApplied(context: ServiceContext, appended: Appended): Promise<void> {
+export async function untilApplied(
+  context: Pick<ServiceContext, 'runner'>,
+  appended: Appended,
+): Promise<void> {
   const behind = context.runner.whenApplied(appended.position);
   if (behind) await behind;
 }
 
 /** After a lost race: the read models show what won it. */
-export async function untilCaughtUp(context: ServiceContext): Promise<void> {
+export async function untilCaughtUp(context: Pick<ServiceContext, 'runner' | 'log'>): Promise<void> {
   const behind = context.runner.whenCaughtUp(await context.log.tail());
   if (behind) await behind;
 }

@@ -5,18 +5,25 @@ import { type AccountService, createAccounts } from './accounts.service.ts';
 import { createBuckets } from './buckets.service.ts';
 import type { Cloud } from './cloud.ts';
 import type { ServiceContext } from './context.ts';
+import { createIdentity, type Identity, type IdentityOptions } from './identity/identity.ts';
 import { createObjects } from './objects.service.ts';
 import { createUploads } from './uploads.service.ts';
 
 export interface CreatedCloud {
   readonly cloud: Cloud;
   readonly accounts: AccountService;
+  readonly identity: Identity;
 }
 
-export function createCloud(context: ServiceContext, keys: SubjectKeys): CreatedCloud {
+export function createCloud(
+  context: ServiceContext,
+  keys: SubjectKeys,
+  options: IdentityOptions = {},
+): CreatedCloud {
   const buckets = createBuckets(context);
   const objects = createObjects(context, buckets);
   const uploads = createUploads(context, buckets, objects);
-  const accounts = createAccounts(context, keys);
-  return { cloud: { buckets, objects, uploads, accounts }, accounts };
+  const identity = createIdentity(context, keys, options);
+  const accounts = createAccounts(context, keys, identity);
+  return { cloud: { buckets, objects, uploads, accounts }, accounts, identity };
 }

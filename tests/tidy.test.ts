@@ -45,7 +45,7 @@ const LAYERS: readonly { files: RegExp; may: readonly RegExp[]; typesOf?: readon
   { files: /^core\/[a-z-]+\//, may: [KERNEL] },
   { files: /^storage-nodes\//, may: [/^core\//, /^storage-nodes\//] },
   { files: /^projections\//, may: [KERNEL, /^core\/log\//, EVENT_TABLES, /^projections\//] },
-  { files: /^services\//, may: [/^core\//, /^storage-nodes\//, /^projections\//] },
+  { files: /^services\//, may: [/^core\//, /^storage-nodes\//, /^projections\//, /^services\//] },
   { files: /^gateways\/edge\//, may: [KERNEL, /^storage-nodes\/stream\/blob-stream\.ts$/] },
   {
     files: /^gateways\/[a-z0-9-]+\//,
@@ -68,7 +68,8 @@ const PACKAGES: readonly { name: RegExp; only: RegExp }[] = [
   { name: /^(level|classic-level)$/, only: /^projections\/store\// },
   { name: /^(commander|cli-progress)$/, only: /^cli\// },
   { name: /^kafkajs$/, only: /^core\/log\/kafka\// },
-  { name: /^saxes$/, only: /^gateways\// },
+  { name: /^(saxes|find-my-way)$/, only: /^gateways\// },
+  { name: /^jose$/, only: /^services\/identity\// },
   { name: /^@aws-sdk\//, only: /^(tests|gateways)\/.*|\.bench\.ts$/ },
 ];
 

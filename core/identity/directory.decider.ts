@@ -151,19 +151,18 @@ export interface NameCommand {
   readonly type: 'ClaimName';
   readonly kind: string;
   readonly holderId: string;
-  /** Whether the holder so far bears the name; the append is guarded by that holder's stream. */
-  readonly isBorne: boolean;
 }
 
-export type NameDecisionCode = 'name-taken';
-
-export const nameDecider: Decider<NameState, NameCommand, NameEvent, NameDecisionCode> = {
+/**
+ * Whether the holder so far still bears the name is no matter of this stream: who claims looks first, and
+ * guards the claim by that holder's stream.
+ */
+export const nameDecider: Decider<NameState, NameCommand, NameEvent, never> = {
   family: 'names',
   initial: { status: 'free' },
 
-  decide(state, { kind, holderId, isBorne }) {
+  decide(state, { kind, holderId }) {
     if (state.status === 'claimed' && state.holderId === holderId) return [];
-    if (state.status === 'claimed' && isBorne) return { rejected: 'name-taken' };
     return [{ type: 'NameClaimed', data: { kind, holderId } }];
   },
 

@@ -198,6 +198,19 @@ export const limits = {
   catalogEntries: 1_000,
   quotaEntries: 10_000,
   tokenKeys: 8,
+  projectDepth: 5,
+  passwordHashesAtOnce: 2,
+  passwordHashesWaiting: 64,
+  passwordBytes: 1_024,
+  /** What a question about identity lists at most. */
+  identityListed: 10_000,
+  verifiedTokens: 10_000,
+  tokenBytes: 4 * KIB,
+  tokenLifeMs: 60 * 60 * 1_000,
+  /** After so long another key signs. */
+  tokenKeyMs: 24 * 60 * 60 * 1_000,
+  identityBodyBytes: 112 * KIB,
+  ec2ClockSkewMs: 15 * 60 * 1_000,
   /** Revocations that end within the same are dropped together. */
   revocationBucketMs: 10 * 60 * 1_000,
 

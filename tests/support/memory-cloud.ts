@@ -11,6 +11,7 @@ import type { AccountService } from '#services/accounts.service.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { type ServiceContext, untilCaughtUp } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
+import type { Identity } from '#services/identity/identity.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
@@ -20,6 +21,7 @@ import { openTestReadModels } from './read-models.ts';
 export interface MemoryCloud {
   readonly cloud: Cloud;
   readonly accounts: AccountService;
+  readonly identity: Identity;
   /** Dates whatever is stored. It stands still unless it is told to go on. */
   readonly clock: ManualClock;
   readonly log: EventLog;
@@ -33,6 +35,9 @@ export interface SharedParts {
   readonly chunks?: MemoryChunkClient;
   readonly keys?: SubjectKeys;
 }
+
+/** Hashing is to cost little here. */
+const CHEAP = { cost: 16, blockSize: 1, parallelization: 1 };
 
 export async function openMemoryCloud(shared: SharedParts = {}): Promise<MemoryCloud> {
   const models = await openTestReadModels(shared.log ? { log: shared.log } : {});
@@ -52,7 +57,7 @@ export async function openMemoryCloud(shared: SharedParts = {}): Promise<MemoryC
     barrier: () => (shared.log ? untilCaughtUp(context) : undefined),
   };
   return {
-    ...createCloud(context, shared.keys ?? memorySubjectKeys()),
+    ...createCloud(context, shared.keys ?? memorySubjectKeys(), { passwordCost: CHEAP }),
     clock,
     log,
     chunks,

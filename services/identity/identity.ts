@@ -1,0 +1,81 @@
+// Owns the port of identity: the use cases that gateways call, and every "no" that they may answer. Reads go
+// to `view`, after `barrier`: then they see whatever was acknowledged before the call began.
+
+import type { CatalogDecisionCode, QuotaDecisionCode } from '#core/identity/catalog.decider.ts';
+import type {
+  DomainDecisionCode,
+  GroupDecisionCode,
+  ProjectDecisionCode,
+} from '#core/identity/directory.decider.ts';
+import type { AssignmentDecisionCode, RoleDecisionCode } from '#core/identity/roles.decider.ts';
+import type { SubjectKeys } from '#core/identity/subject-keys.ts';
+import type { UserDecisionCode } from '#core/identity/users.decider.ts';
+import type { IdentityById } from '#projections/identity-by-id/identity-by-id.query.ts';
+import type { ServiceContext } from '../context.ts';
+import { Adoption } from './adoption.ts';
+import { CatalogUseCases } from './catalog.service.ts';
+import { DirectoryUseCases } from './directory.service.ts';
+import type { IdentityContext, NameRefusal, NoSuch } from './identity-context.ts';
+import { type PasswordCost, Passwords } from './passwords.ts';
+import { RoleUseCases } from './roles.service.ts';
+import { UserUseCases } from './users.service.ts';
+
+export type UserRejection = UserDecisionCode | NameRefusal | NoSuch | 'domain-disabled';
+export type RoleRejection =
+  | RoleDecisionCode
+  | AssignmentDecisionCode
+  | NameRefusal
+  | NoSuch
+  /** A role cannot imply itself, nor by way of others. */
+  | 'role-circle';
+export type DirectoryRejection =
+  | DomainDecisionCode
+  | ProjectDecisionCode
+  | GroupDecisionCode
+  | UserRejection
+  | RoleRejection
+  | 'no-such-parent'
+  | 'parent-disabled'
+  /** A project lies in the domain of its parent. */
+  | 'domain-mismatch'
+  | 'too-deep'
+  | 'project-has-children'
+  | 'project-owns-buckets';
+export type CatalogRejection = CatalogDecisionCode | QuotaDecisionCode;
+export type IdentityRejection = DirectoryRejection | CatalogRejection;
+
+export interface Identity {
+  readonly view: IdentityById;
+  readonly directory: DirectoryUseCases;
+  readonly users: UserUseCases;
+  readonly roles: RoleUseCases;
+  readonly catalog: CatalogUseCases;
+  readonly adoption: Adoption;
+  barrier(): Promise<void> | undefined;
+}
+
+export interface IdentityOptions {
+  /** Lower in tests alone. */
+  readonly passwordCost?: PasswordCost;
+}
+
+export function createIdentity(
+  services: ServiceContext,
+  keys: SubjectKeys,
+  options: IdentityOptions = {},
+): Identity {
+  const context: IdentityContext = { ...services, keys, claiming: new Map() };
+  const passwords = new Passwords(services.random, options.passwordCost);
+  const roles = new RoleUseCases(context);
+  const users = new UserUseCases(context, passwords, roles);
+  const directory = new DirectoryUseCases(context, users, roles);
+  return {
+    view: services.identity,
+    directory,
+    users,
+    roles,
+    catalog: new CatalogUseCases(context),
+    adoption: new Adoption(context, directory, users, roles),
+    barrier: () => services.barrier(),
+  };
+}
