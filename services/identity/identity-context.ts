@@ -42,7 +42,8 @@ interface Run<Table extends LifecycleTable, State, Command, Code extends string,
   readonly command: Command;
   readonly actor: Actor;
   state(): State;
-  revision(): number | undefined;
+  /** `any` only where the decision does not depend on the state. */
+  revision(): number | undefined | 'any';
   /** What else must be as it was seen. */
   guards?(): Guards<Refused>;
 }

@@ -10,6 +10,7 @@ import type {
 import type { AssignmentDecisionCode, RoleDecisionCode } from '#core/identity/roles.decider.ts';
 import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import type { UserDecisionCode } from '#core/identity/users.decider.ts';
+import type { Clock } from '#core/kernel/clock.ts';
 import type { IdentityById } from '#projections/identity-by-id/identity-by-id.query.ts';
 import type { ServiceContext } from '../context.ts';
 import { Adoption } from './adoption.ts';
@@ -18,6 +19,7 @@ import { DirectoryUseCases } from './directory.service.ts';
 import type { IdentityContext, NameRefusal, NoSuch } from './identity-context.ts';
 import { type PasswordCost, Passwords } from './passwords.ts';
 import { RoleUseCases } from './roles.service.ts';
+import type { TokenUseCases } from './tokens.service.ts';
 import { UserUseCases } from './users.service.ts';
 
 export type UserRejection = UserDecisionCode | NameRefusal | NoSuch | 'domain-disabled';
@@ -52,6 +54,8 @@ export interface Identity {
   readonly catalog: CatalogUseCases;
   readonly adoption: Adoption;
   barrier(): Promise<void> | undefined;
+  /** Loads what signs and verifies, which a start need not wait for. */
+  tokens(clock: Clock): Promise<TokenUseCases>;
 }
 
 export interface IdentityOptions {
@@ -77,5 +81,9 @@ export function createIdentity(
     catalog: new CatalogUseCases(context),
     adoption: new Adoption(context, directory, users, roles),
     barrier: () => services.barrier(),
+    async tokens(clock) {
+      const { TokenUseCases } = await import('./tokens.service.ts');
+      return new TokenUseCases(context, clock);
+    },
   };
 }
