@@ -1,17 +1,16 @@
-// Measures how the cost grows with the nodes: `tsx scripts/growth/nodes.ts [NODES…]`. For each number of nodes
+// Measures how the cost grows with the nodes: `tsx scripts/growth/nodes.ts [NODES]`. For each number of them
 // a cluster of processes with one gateway: the processor time of a PUT and a GET at the gateway and at all
-// nodes together, what the cluster spends when nobody asks it anything, and what it costs to take in one node
-// more. Then the ring alone, up to what it may have. One JSON line each.
+// nodes together, what the cluster spends when nobody asks it anything, and what it costs to take in one
+// node more. As many clients come with a node, so that each has as much to do at a time. One JSON line each.
 
 import { systemClock } from '#core/kernel/clock.ts';
-import { rebalance } from '#core/ring/ring-builder.ts';
 import { ADMINISTRATOR, ClusterProcesses } from '#tests/support/cluster-processes.ts';
 import { processorMs, residentMib } from '../bench/process-figures.ts';
 import { S3Lanes } from './s3-lanes.ts';
 
 const SIZES = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [3, 6, 12];
 const SIZE_BYTES = 4_096;
-const CLIENTS = 32;
+const CLIENTS_PER_NODE = 12;
 const WARM_UP = 2_000;
 const PUTS = 8_000;
 const GETS = 8_000;
@@ -87,7 +86,10 @@ async function measure(count: number): Promise<void> {
     const measured = new Measured(cluster);
     const { hostname: host, port } = new URL(cluster.gateways[0]?.ready.endpoints.s3 ?? '');
     const { accessKeyId: accessKey, secretAccessKey: secretKey } = ADMINISTRATOR;
-    const lanes = await S3Lanes.open({ host, port: Number(port), accessKey, secretKey }, CLIENTS);
+    const lanes = await S3Lanes.open(
+      { host, port: Number(port), accessKey, secretKey },
+      CLIENTS_PER_NODE * count,
+    );
     await lanes.makeBucket();
     await lanes.put(0, WARM_UP, SIZE_BYTES);
     const objects = WARM_UP + PUTS;
@@ -116,64 +118,10 @@ async function measure(count: number): Promise<void> {
       tookMs,
       microsEach: Math.round((nodesMs * 1_000) / copies),
     };
-    report({ nodes: count, putMicros, getMicros, idle, memoryMib, added });
+    report({ nodes: count, clients: CLIENTS_PER_NODE * count, putMicros, getMicros, idle, memoryMib, added });
   } finally {
     await cluster.remove();
   }
 }
 
-/** A ring of so many devices, then one device more. */
-function measureRing(partitionPower: number, devices: number): void {
-  const placed = Array.from({ length: devices + 1 }, (_, id) => ({
-    ...{ id, node: `node-${id}`, zone: `zone-${id % ZONES}`, weight: 1 },
-  }));
-  const shape = { partitionPower, replicas: 3, minMoveIntervalMs: 0, seed: 1 };
-  const timed = <Value>(work: () => Value): readonly [Value, number] => {
-    const before = process.cpuUsage();
-    const value = work();
-    const { user, system } = process.cpuUsage(before);
-    return [value, (user + system) / 1_000];
-  };
-  const few = placed.slice(0, devices);
-  const [first, buildMs] = timed(() => rebalance({ shape, devices: few, nowMs: 0 }));
-  const [next, addMs] = timed(() => rebalance({ shape, devices: placed, previous: first.ring, nowMs: 1 }));
-  const partitions = 2 ** partitionPower;
-  const lookUps = 2_000_000;
-  let found = 0;
-  const look = () => {
-    for (let i = 0; i < lookUps; i++) found += next.ring.primaries((i * 40_503) & (partitions - 1)).length;
-  };
-  look();
-  const [, lookMs] = timed(look);
-  const handoffs = 10_000;
-  const [, handoffMs] = timed(() => {
-    for (let i = 0; i < handoffs; i++)
-      for (const { id } of next.ring.handoffs((i * 40_503) & (partitions - 1))) {
-        found += id;
-        break;
-      }
-  });
-  console.log(
-    JSON.stringify({
-      ...{ growth: 'ring', partitions, devices, bytes: next.ring.encode().length },
-      ...{ buildMs: Math.round(buildMs), addMs: Math.round(addMs), moved: next.moved },
-      ...{ imbalancePercent: Number(next.balancePercent.toFixed(1)) },
-      lookUpNanos: Number(((lookMs * 1e6) / lookUps).toFixed(1)),
-      handoffMicros: Number(((handoffMs * 1_000) / handoffs).toFixed(2)),
-      ...(found === 0 && { found }),
-    }),
-  );
-}
-
 for (const count of SIZES) await measure(count);
-for (const [power, devices] of [
-  [10, 3],
-  [10, 12],
-  [10, 100],
-  [14, 100],
-  [18, 100],
-  [18, 1_000],
-  [18, 3_000],
-] as const) {
-  measureRing(power, devices);
-}

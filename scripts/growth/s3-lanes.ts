@@ -2,17 +2,17 @@
 
 import { S3Connection, type Target } from '../bench/s3-connection.ts';
 
-export const BUCKET = '/growth';
+const BUCKET = '/growth';
 
 /** Keys of a million objects in a thousand folders, in no order of time. */
-export function keyOf(index: number): string {
+function keyOf(index: number): string {
   const mixed = (Math.imul(index, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
   return `${BUCKET}/folder-${mixed.slice(0, 3)}/${mixed}-${index}`;
 }
 
 const pool = Buffer.from(Array.from({ length: 1 << 17 }, (_, at) => (at * 131 + (at >> 8) * 17) & 255));
 
-export function bodyOf(index: number, sizeBytes: number): Buffer {
+function bodyOf(index: number, sizeBytes: number): Buffer {
   const from = (index * 7_919) % (pool.length - sizeBytes);
   return pool.subarray(from, from + sizeBytes);
 }
