@@ -187,7 +187,7 @@ export class Collector {
         // Requests come first: a pass over millions of chunks lets them in between.
         if (++tally.seen % limits.collectorSliceChunks === 0) {
           tell();
-          await clock.sleep(0, signal);
+          await clock.sleep(limits.collectorSlicePauseMs, signal);
           if (signal?.aborted) return;
         }
         this.#consider(chunk, found);

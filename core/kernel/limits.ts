@@ -242,6 +242,8 @@ export const limits = {
   collectorIntervalMs: 10 * 60 * 1_000,
   collectorCandidates: 200_000,
   collectorSliceChunks: 256,
+  /** After each slice: however many chunks there are, requests keep most of the thread. */
+  collectorSlicePauseMs: 50,
 
   // The control socket.
   controlBodyBytes: 64 * KIB,

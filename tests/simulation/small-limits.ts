@@ -32,6 +32,7 @@ const SMALL: Partial<Record<keyof typeof limits, number>> = {
   replicatorStepChunks: 8,
   auditorStepChunks: 8,
   collectorSliceChunks: 8,
+  collectorSlicePauseMs: 0,
   collectorCandidates: 20,
 
   streamBudgetBytes: 512 * KIB,
