@@ -61,7 +61,7 @@ export const limits = {
   kafkaFetchWaitMs: 500,
   kafkaFetchMs: 4_000,
   kafkaFetchBytes: 1 * MIB,
-  kafkaLeaderCheckMs: 3_000,
+  kafkaLeaderCheckMs: 1_000,
   /** A broker that did not answer a barrier is not asked for so long. */
   kafkaAsideMs: 5_000,
   kafkaOutOfRangeTimes: 50,

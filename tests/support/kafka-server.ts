@@ -28,6 +28,11 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.
 /** What this suite runs, for its log. */
 export const KAFKA = `Kafka ${VERSION}, KRaft, from Maven Central, run by Java`;
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const broker of running) broker.kill('SIGKILL');
+});
+
 export class KafkaServer {
   readonly addresses: readonly string[];
   readonly #directory: string;
@@ -76,7 +81,10 @@ export class KafkaServer {
   startBroker(index: number): void {
     const options = ['-Xms96m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
     const args = [...options, '-cp', `${CACHE}/*`, 'kafka.Kafka', this.#configs[index] ?? ''];
-    this.#processes[index] = spawn('java', args, { stdio: 'ignore' });
+    const broker = spawn('java', args, { stdio: 'ignore' });
+    this.#processes[index] = broker;
+    running.add(broker);
+    broker.once('exit', () => running.delete(broker));
   }
 
   /** As kill -9 does it; resolves when the process is gone. */
@@ -106,17 +114,10 @@ export class KafkaServer {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async untilBrokers(count: number): Promise<void> {
-    const untilMs = systemClock.monotonicMs() + READY_MS;
-    for (;;) {
-      const seen = await this.#admin(async (admin) => (await admin.describeCluster()).brokers.length).catch(
-        () => 0,
-      );
-      if (seen >= count) return;
-      if (systemClock.monotonicMs() > untilMs)
-        throw new Error(`${KAFKA}: ${seen} of ${count} brokers came up`);
-      await systemClock.sleep(250);
-    }
+  untilBrokers(count: number): Promise<void> {
+    return this.#until(`${count} brokers are up`, () =>
+      this.#admin(async (admin) => (await admin.describeCluster()).brokers.length >= count),
+    );
   }
 
   /** The broker, from 0, that leads a partition. */
@@ -127,21 +128,46 @@ export class KafkaServer {
   }
 
   /** Resolves when the cluster has chosen another. */
-  async untilLeaderIsNot(leader: number, topic: string, partition: number): Promise<void> {
-    const untilMs = systemClock.monotonicMs() + READY_MS;
-    while (systemClock.monotonicMs() < untilMs) {
-      const leads = await this.leaderOf(topic, partition).catch(() => -1);
-      if (leads >= 0 && leads !== leader) return;
-      await systemClock.sleep(200);
-    }
-    throw new Error(`${KAFKA}: no other broker came to lead partition ${partition}`);
+  untilLeaderIsNot(leader: number, topic: string, partition: number): Promise<void> {
+    return this.#until(`another broker leads partition ${partition}`, async () => {
+      const leads = await this.leaderOf(topic, partition);
+      return leads >= 0 && leads !== leader;
+    });
   }
 
+  /** Resolves when all replicas of all partitions have what was acknowledged. */
+  untilInSync(topic: string): Promise<void> {
+    return this.#until('all replicas are in sync', async () => {
+      const { topics } = await this.#admin((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+      const partitions = topics[0]?.partitions ?? [];
+      return (
+        partitions.length > 0 &&
+        partitions.every(({ leader, isr, replicas }) => leader > 0 && isr.length === replicas.length)
+      );
+    });
+  }
+
+  async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    const untilMs = systemClock.monotonicMs() + READY_MS;
+    while (!(await isSo().catch(() => false))) {
+      if (systemClock.monotonicMs() > untilMs)
+        throw new Error(`${KAFKA}: not within ${READY_MS} ms: ${what}`);
+      await systemClock.sleep(200);
+    }
+  }
+
+  /** Of one partition, with a replica on each broker. */
   async createTopic(topic: string, entries: Readonly<Record<string, string>>): Promise<void> {
     const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
+    const replicationFactor = this.addresses.length;
+    // The library's own waiting fails when a broker has not heard of the topic yet.
     await this.#admin((admin) =>
-      admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] }),
+      admin.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic, numPartitions: 1, replicationFactor, configEntries }],
+      }),
     );
+    await this.untilInSync(topic);
   }
 
   #answering(wanted: boolean): readonly string[] {

@@ -32,8 +32,7 @@ export class KafkaBarrier {
       const live = await beginning;
       return await live.session.within(limits.kafkaAskMs, this.#ask(live));
     } catch (error) {
-      beginning.then(({ session }) => session.giveUp()).catch(() => undefined);
-      if (this.#live === beginning) this.#live = undefined;
+      if (this.#live === beginning) this.end();
       throw error;
     }
   }
@@ -45,13 +44,8 @@ export class KafkaBarrier {
 
   async #begin(): Promise<Live> {
     const session = new KafkaSession(this.#target, this.#clock);
-    try {
-      await session.connect();
-      return { session, poll: new LeaderPoll(session, this.#clock, this.#topic) };
-    } catch (error) {
-      session.giveUp();
-      throw error;
-    }
+    await session.connect();
+    return { session, poll: new LeaderPoll(session, this.#clock, this.#topic) };
   }
 
   async #ask({ session, poll }: Live): Promise<readonly number[]> {

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '#core/kernel/clock.ts';
 import { isFault } from '#core/kernel/errors.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { systemRandom } from '#core/kernel/random.ts';
+import { freePorts } from '#tests/support/free-ports.ts';
 import { KAFKA, KafkaServer } from '#tests/support/kafka-server.ts';
 import { type EventLogFactory, eventLogSuite } from '../event-log.suite.ts';
 import { collect, note, textOf } from '../suite/support.ts';
@@ -114,5 +115,15 @@ test.serial('a topic that would lose events is refused, by the name of its setti
   const directory = mkdtempSync(join(tmpdir(), 'strata-'));
   const message = /would lose events: retention.ms is 604800000, not -1/;
   await t.throwsAsync(openAll(server.address(topic), [directory]), { code: 'corruption', message });
+  rmSync(directory, { recursive: true });
+});
+
+test.serial('a topic is not made with fewer replicas because a broker is still starting', async (t) => {
+  const [starting] = await freePorts(1);
+  const address = server.address(`log-${newId(systemRandom)}`).replace('//', `//127.0.0.1:${starting},`);
+  const directory = mkdtempSync(join(tmpdir(), 'strata-'));
+  const quick = { clock: systemClock, random: systemRandom, logger: quiet, appendDeadlineMs: 1_000 };
+  const message = /1 of the 2 brokers are up/;
+  await t.throwsAsync(openKafkaLog({ address, directory, ...quick }), { code: 'log-unavailable', message });
   rmSync(directory, { recursive: true });
 });

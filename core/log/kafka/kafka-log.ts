@@ -65,7 +65,8 @@ async function untilAnswered(target: KafkaTarget, options: KafkaLogOptions): Pro
       if (error instanceof Fault) throw error;
       if (clock.monotonicMs() >= untilMs) {
         const brokers = target.seeds.order.join(', ');
-        throw new Fault('log-unavailable', `Kafka does not answer at ${brokers}`, { cause: error });
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Fault('log-unavailable', `no log on Kafka at ${brokers}: ${why}`, { cause: error });
       }
     }
     await clock.sleep(limits.orderedRetryMs);

@@ -1,6 +1,6 @@
 // Owns the ordered log on one topic of Kafka: what it must do, by sessions that are thrown away when they
 // fail (kafka-session.ts). A stall is noticed by time, for each request has a limit, and by asking all
-// brokers who leads (leader-poll.ts); either ends the session, and the next one goes on at the same offset.
+// brokers who leads (leader-watch.ts); either ends the session, and the next one goes on at the same offset.
 // Budget of a consumed record: the library's decoding and one object.
 
 import type { Clock } from '#core/kernel/clock.ts';
@@ -13,7 +13,7 @@ import { KafkaBarrier } from './kafka-barrier.ts';
 import { KafkaProducer } from './kafka-producer.ts';
 import { type FetchedMessage, KafkaSession, type KafkaTarget } from './kafka-session.ts';
 import type { KafkaTopic } from './kafka-topic.ts';
-import { LeaderPoll } from './leader-poll.ts';
+import { LeaderWatch } from './leader-watch.ts';
 
 export interface KafkaOrderedLogOptions {
   readonly target: KafkaTarget;
@@ -29,6 +29,10 @@ export class KafkaOrderedLog implements OrderedLog {
   readonly #producers: readonly KafkaProducer[];
   readonly #barrier: KafkaBarrier;
   readonly #outage: Outage;
+  readonly #watch: LeaderWatch;
+  readonly #watching: Promise<void>;
+  /** By session, the partition that it follows. */
+  readonly #following = new Map<KafkaSession, number>();
 
   constructor(options: KafkaOrderedLogOptions) {
     const { target, topic, clock, logger } = options;
@@ -40,6 +44,9 @@ export class KafkaOrderedLog implements OrderedLog {
     );
     this.#barrier = new KafkaBarrier(target, topic, clock);
     this.#outage = new Outage(clock, logger, target.topic);
+    const onMoved = (partition: number) => this.#moved(partition);
+    this.#watch = new LeaderWatch({ target, topic, clock, onMoved });
+    this.#watching = this.#watch.run(this.#closing.signal);
   }
 
   async produce(partition: number, records: readonly Uint8Array[]): Promise<void> {
@@ -67,6 +74,7 @@ export class KafkaOrderedLog implements OrderedLog {
       const session = new KafkaSession(this.#options.target, this.#options.clock);
       const end = () => session.end();
       ending.addEventListener('abort', end);
+      this.#following.set(session, partition);
       try {
         for await (const records of this.#fetchAll(session, partition, next)) {
           this.#outage.ended(what);
@@ -78,13 +86,13 @@ export class KafkaOrderedLog implements OrderedLog {
         }
       } catch (error) {
         if (ending.aborted) return;
-        session.giveUp();
         // A new leader may lag behind what it has for a moment.
         outOfRange = isOutOfRange(error) ? outOfRange + 1 : 0;
         if (outOfRange > limits.kafkaOutOfRangeTimes) throw lost(partition, next, error);
         this.#outage.began(what, error);
       } finally {
         ending.removeEventListener('abort', end);
+        this.#following.delete(session);
         session.end();
       }
       await this.#options.clock.sleep(limits.orderedRetryMs, ending);
@@ -116,6 +124,13 @@ export class KafkaOrderedLog implements OrderedLog {
     this.#closing.abort();
     for (const producer of this.#producers) producer.end();
     this.#barrier.end();
+    await this.#watching;
+  }
+
+  /** What waits for the leader that was waits in vain. */
+  #moved(partition: number): void {
+    this.#producers[partition]?.end();
+    for (const [session, followed] of this.#following) if (followed === partition) session.end();
   }
 
   /** Records as they come; empty batches when none come for a while. @throws whatever ends the session */
@@ -124,19 +139,14 @@ export class KafkaOrderedLog implements OrderedLog {
     partition: number,
     from: number,
   ): AsyncGenerator<readonly OrderedRecord[]> {
-    const { clock, topic } = this.#options;
+    const leader = await this.#watch.leaderOf(partition);
     await session.connect();
-    const poll = new LeaderPoll(session, clock, topic);
-    const findLeader = async () => (await session.within(limits.kafkaAskMs, poll.leaders()))[partition];
-    const leader = (await findLeader()) as number;
     const fetch = (offset: number) => {
       const fetching = session.within(limits.kafkaFetchMs, session.fetch(leader, partition, offset));
       // It may fail before anybody waits for it.
       fetching.catch(() => undefined);
       return fetching;
     };
-    let leads: number | undefined = leader;
-    let checkedMs = clock.monotonicMs();
     let next = from;
     let fetching = fetch(next);
     for (;;) {
@@ -145,16 +155,6 @@ export class KafkaOrderedLog implements OrderedLog {
       // The next ones come while these are worked on.
       fetching = fetch(next);
       yield records;
-      if (leads !== leader) throw new Error('another broker leads now');
-      if (clock.monotonicMs() - checkedMs < limits.kafkaLeaderCheckMs) continue;
-      checkedMs = clock.monotonicMs();
-      // Beside the fetches: brokers that are away must not hold up what the leader gives.
-      findLeader().then(
-        (found) => {
-          leads = found;
-        },
-        () => undefined,
-      );
     }
   }
 

@@ -32,12 +32,14 @@ export class KafkaProducer {
     try {
       await session.within(limits.kafkaProduceMs, this.#send(session, producer, records));
     } catch (error) {
+      // Perhaps it was told of a leader by a broker that is cut off, and believes in itself.
       session.giveUp();
       this.end();
       throw error;
     }
   }
 
+  /** What is under way fails; the next produce begins anew. */
   end(): void {
     const live = this.#live;
     this.#live = undefined;
@@ -60,7 +62,7 @@ export class KafkaProducer {
 
   async #send(session: KafkaSession, producer: Producer, records: readonly Uint8Array[]): Promise<void> {
     // Resolves at once when it is connected.
-    await session.within(limits.kafkaConnectMs, producer.connect());
+    await session.beginning(producer.connect());
     await producer.send({
       topic: this.#target.topic,
       acks: ALL_IN_SYNC,

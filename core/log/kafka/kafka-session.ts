@@ -84,8 +84,17 @@ export class KafkaSession {
   async connect(): Promise<void> {
     const cluster = clusterOf(this.kafka);
     this.#cluster = cluster;
-    const connecting = cluster.connect().then(() => cluster.addTargetTopic(this.#target.topic));
-    await this.within(limits.kafkaConnectMs, connecting);
+    await this.beginning(cluster.connect().then(() => cluster.addTargetTopic(this.#target.topic)));
+  }
+
+  /** Waits for a first connection. @throws Error when it fails; the session is then given up */
+  async beginning(connecting: Promise<void>): Promise<void> {
+    try {
+      await this.within(limits.kafkaConnectMs, connecting);
+    } catch (error) {
+      this.giveUp();
+      throw error;
+    }
   }
 
   brokers(): readonly number[] {
@@ -125,7 +134,7 @@ export class KafkaSession {
     return new Map(answered.map(({ partition, offset }) => [partition, Number(offset)]));
   }
 
-  /** After a failure: ends it, and the next session begins with another broker. Idempotent. */
+  /** Ends it, for the broker that it began with did not serve: the next begins with another. Idempotent. */
   giveUp(): void {
     if (!this.#isEnded) this.#target.seeds.passOver(this.#seeds[0] as string);
     this.end();

@@ -40,11 +40,8 @@ export async function openTopic(
   const session = new KafkaSession(target, clock);
   const admin = session.kafka.admin();
   try {
-    await session.within(limits.kafkaConnectMs, admin.connect());
-    return await session.within(limits.kafkaOpenMs, open(admin, target.topic, options));
-  } catch (error) {
-    session.giveUp();
-    throw error;
+    await session.beginning(admin.connect());
+    return await session.within(limits.kafkaOpenMs, open(admin, target, options));
   } finally {
     session.end();
     admin.disconnect().catch(() => undefined);
@@ -53,10 +50,11 @@ export async function openTopic(
 
 async function open(
   admin: ReturnType<kafkajs.Kafka['admin']>,
-  topic: string,
+  target: KafkaTarget,
   options: KafkaTopicOptions,
 ): Promise<KafkaTopic> {
-  if (!(await admin.listTopics()).includes(topic)) await create(admin, topic, options);
+  const { topic } = target;
+  if (!(await admin.listTopics()).includes(topic)) await create(admin, target, options);
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const partitions = topics[0]?.partitions ?? [];
   const { resources } = await admin.describeConfigs({
@@ -91,11 +89,16 @@ function refuseLossy(topic: string, settings: ReadonlyMap<string, string>, repli
 
 async function create(
   admin: ReturnType<kafkajs.Kafka['admin']>,
-  topic: string,
+  { topic, seeds }: KafkaTarget,
   options: KafkaTopicOptions,
 ): Promise<void> {
   const { brokers } = await admin.describeCluster();
-  const replicationFactor = options.replicas ?? Math.min(REPLICAS, brokers.length);
+  // Those of the address count though they are still starting: a topic keeps what it was made with.
+  const known = Math.max(brokers.length, seeds.order.length);
+  const replicationFactor = options.replicas ?? Math.min(REPLICAS, known);
+  if (brokers.length < replicationFactor) {
+    throw new Error(`${brokers.length} of the ${replicationFactor} brokers are up that ${topic} is to be on`);
+  }
   const values = {
     ...REQUIRED,
     'max.message.bytes': String(MESSAGE_BYTES),

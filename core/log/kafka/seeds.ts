@@ -1,7 +1,7 @@
 // Owns the order in which brokers are tried to begin with. The library always begins with the first of its
 // list, stays with it though it takes connections and answers nothing, as a stopped process does, and
-// believes it though it is cut off from its peers: so where a session failed, the broker that it began with
-// goes to the end, for all sessions of a log.
+// believes it though it is cut off from its peers: so whoever did not serve goes to the end, for all sessions
+// of a log.
 
 export class Seeds {
   #order: readonly string[];
