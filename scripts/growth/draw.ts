@@ -61,7 +61,7 @@ const PLOTS: readonly Plot[] = [
 
 const WIDTH = 420;
 const HEIGHT = 260;
-const [LEFT, RIGHT, TOP, BOTTOM] = [55, 15, 55, 35];
+const [LEFT, RIGHT, TOP, BOTTOM] = [55, 35, 55, 35];
 const COLUMNS = 2;
 
 const lines: readonly Line[] = readFileSync(join(root, 'docs/growth.jsonl'), 'utf8')
