@@ -9,6 +9,7 @@ import { banner } from './banner.ts';
 
 const FACTS = {
   s3: 'http://127.0.0.1:9000',
+  identity: 'http://127.0.0.1:5000/identity/v3',
   admin: 'http://127.0.0.1:9090',
   region: 'us-east-1',
   dataDirectory: '/somewhere/data',

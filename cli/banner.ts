@@ -3,6 +3,7 @@
 
 export interface BannerFacts {
   readonly s3: string;
+  readonly identity: string;
   readonly admin: string;
   readonly region: string;
   readonly dataDirectory: string;
@@ -18,6 +19,7 @@ export function banner(facts: BannerFacts): string {
     `  Strata is up on ${facts.dataDirectory}`,
     '',
     `  S3      ${facts.s3}   (region ${facts.region})`,
+    `  login   ${facts.identity}   (OpenStack: OS_AUTH_URL; user and project admin, domain default)`,
     `  admin   ${facts.admin}/healthz   ${facts.admin}/metrics`,
     ...credentialLines(facts),
     '',

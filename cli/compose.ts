@@ -24,6 +24,8 @@ import type { Cloud } from '#services/cloud.ts';
 import { Collector } from '#services/collector.ts';
 import type { ServiceContext } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
+import type { Identity } from '#services/identity/identity.ts';
+import { passwordCostOf } from '#services/identity/passwords.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
@@ -44,6 +46,8 @@ export interface CloudOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Of hashing a password: a power of two. Default: services/identity/passwords.ts. */
+  readonly passwordCost?: number;
   /** Told of what makes going on unsafe: the process should stop. */
   onFault(error: unknown): void;
 }
@@ -53,6 +57,7 @@ export interface OpenCloud<Nodes extends CloudNodes = CloudNodes> {
   readonly clock: Clock;
   readonly cloud: Cloud;
   readonly accounts: AccountService;
+  readonly identity: Identity;
   readonly log: EventLog;
   readonly runner: ProjectionRunner;
   readonly store: ReadStore;
@@ -196,9 +201,10 @@ async function compose<Nodes extends CloudNodes>(
     const barrier = ports.barrier(log, runner);
     const wrappingKey = ports.secret().key('subject-keys');
     const context: ServiceContext = { ...models, log, runner, blobs, writes, random, barrier };
-    const { cloud, accounts } = createCloud(
+    const { cloud, accounts, identity } = createCloud(
       context,
       chunkSubjectKeys({ chunks: nodes.chunks, wrappingKey, random }),
+      { passwordCost: passwordCostOf(options.passwordCost) },
     );
     const collection = new BucketCollection(context, clock, limits.collectorGraceMs);
     const collector = new Collector({
@@ -214,7 +220,7 @@ async function compose<Nodes extends CloudNodes>(
       daemons: [...collecting(collector, collection), ...nodes.daemons],
     });
     opened.push(() => daemons.stop());
-    const parts = { directory, clock, cloud, accounts, log, runner, store, cluster, nodes };
+    const parts = { directory, clock, cloud, accounts, identity, log, runner, store, cluster, nodes };
     return { ...parts, writes, collector, daemons, close };
   } catch (error) {
     await close();

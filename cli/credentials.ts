@@ -63,6 +63,12 @@ export async function obtainCredentials(
     adminPassword:
       given.adminPassword ?? known?.adminPassword ?? random.fill(Buffer.alloc(18)).toString('base64url'),
   };
+  const { adminPassword } = credentials;
+  // Whoever changed the password since keeps the new one, unless the operator gave another.
+  if (adminPassword !== known?.adminPassword || !accounts.hasPassword(ADMINISTRATOR)) {
+    const refused = await accounts.setPassword(ADMINISTRATOR, adminPassword);
+    if (refused) throw new Error(`the administrator's password cannot be set: ${refused.rejected}`);
+  }
   const changed = JSON.stringify(credentials) !== JSON.stringify(known);
   if (changed) writeDurably(file, `${JSON.stringify(credentials, undefined, 2)}\n`);
   return { file, credentials, fresh: known === undefined };

@@ -19,6 +19,8 @@ export interface GatewayCommand extends AccessOptions {
   readonly json?: boolean;
   readonly s3: HostAndPort;
   readonly admin: HostAndPort;
+  readonly openstack: HostAndPort;
+  readonly passwordCost: number;
   readonly control: HostAndPort;
   readonly firstNodes: number;
   readonly region: string;
@@ -28,7 +30,7 @@ export interface GatewayCommand extends AccessOptions {
 
 /** Resolves when the gateway has stopped. */
 export async function gateway(options: GatewayCommand): Promise<void> {
-  const { s3, admin, region, s3Domain: domain, firstNodes } = options;
+  const { s3, admin, openstack, region, s3Domain: domain, firstNodes, passwordCost } = options;
   const access = accessOf(options);
   const log = logSource(options.log);
   const logger = openLogger();
@@ -36,6 +38,7 @@ export async function gateway(options: GatewayCommand): Promise<void> {
   await withClosers(async (closers) => {
     const open = await openGateway({
       ...{ directory: resolve(options.data), clock: systemClock, random: systemRandom, logger, access, log },
+      ...{ passwordCost },
       onFault: (error) => {
         logger.fatal({ err: error }, 'the gateway cannot go on');
         stop.now(1);
@@ -53,7 +56,9 @@ export async function gateway(options: GatewayCommand): Promise<void> {
     }
     const placed = await Promise.race([untilPlaced(open), stop.told.then(() => 'stopped' as const)]);
     if (placed === 'stopped') return;
-    const endpoints = await serveClients({ open, logger, s3, admin, region, domain, closers });
+    const endpoints = await serveClients({
+      ...{ open, logger, s3, admin, openstack, region, domain, closers },
+    });
     process.stdout.write(
       options.json ? readyLine(endpoints, controlAddress) : greeting(endpoints, controlAddress),
     );
@@ -76,14 +81,18 @@ function untilPlaced({ cluster }: OpenCloud): Promise<void> {
   });
 }
 
-function readyLine({ s3, admin, credentials }: Endpoints, control: string): string {
-  const line = { ready: true, endpoints: { s3, admin, control }, credentialsFile: credentials?.file };
+function readyLine({ s3, identity, admin, credentials }: Endpoints, control: string): string {
+  const line = {
+    ready: true,
+    endpoints: { s3, identity, admin, control },
+    credentialsFile: credentials?.file,
+  };
   return `${JSON.stringify(line)}\n`;
 }
 
-function greeting({ s3, admin, credentials }: Endpoints, control: string): string {
+function greeting({ s3, identity, admin, credentials }: Endpoints, control: string): string {
   return [
-    `gateway ready: S3 ${s3}, admin ${admin}, nodes join at ${control}`,
+    `gateway ready: S3 ${s3}, identity ${identity}, admin ${admin}, nodes join at ${control}`,
     credentials
       ? `the administrator's keys are in ${credentials.file}`
       : `another gateway made the administrator; strata key create admin makes further keys`,

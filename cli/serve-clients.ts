@@ -1,5 +1,5 @@
-// Owns what an open cloud shows to the outside: S3, the admin port and the operator's control socket; the
-// same for a cloud in one process and for a gateway of a cluster.
+// Owns what an open cloud shows to the outside: S3, OpenStack's APIs, the admin port and the operator's
+// control socket; the same for a cloud in one process and for a gateway of a cluster.
 
 import type { Logger } from 'pino';
 import { systemClock } from '#core/kernel/clock.ts';
@@ -26,6 +26,7 @@ export interface ServeClientsOptions {
   readonly logger: Logger;
   readonly s3: HostAndPort;
   readonly admin: HostAndPort;
+  readonly openstack: HostAndPort;
   readonly region: string;
   readonly domain?: string | undefined;
   /** Takes what is to be ended, last first. */
@@ -34,6 +35,8 @@ export interface ServeClientsOptions {
 
 export interface Endpoints {
   readonly s3: string;
+  /** Keystone's version 3. */
+  readonly identity: string;
   readonly admin: string;
   /** Undefined where another gateway has the administrator's keys. */
   readonly credentials: ObtainedCredentials | undefined;
@@ -43,6 +46,7 @@ export interface Endpoints {
 
 export async function serveClients(options: ServeClientsOptions): Promise<Endpoints> {
   const { open, logger, region, domain, closers } = options;
+  const loading = import('./serve-openstack.ts');
   const given = givenCredentials(process.env);
   const credentials = await obtainCredentials(
     ...([open.directory, open.accounts, systemRandom, given, !open.nodes.areHere] as const),
@@ -69,8 +73,14 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
     access,
     log: (error, requestId) => failures.error({ err: error, requestId }, 'request failed'),
   });
-  const port = await server.listen(options.s3.port, options.s3.host);
+  // Also where it cannot listen: it looks after its connections from the beginning.
   closers.push(() => server.close());
+  const port = await server.listen(options.s3.port, options.s3.host);
+  const { serveOpenstack } = await loading;
+  const openstackPort = await serveOpenstack({
+    ...{ open, logger: failures, at: options.openstack, s3Port: port, region, watch, access, closers },
+  });
+  const openstack = hostAndPort({ ...options.openstack, port: openstackPort });
   let leaving = false;
   const health = async () => ({ ...(await cloudHealth(open)), clients: leaving ? 'go elsewhere' : 'ok' });
   const admin = await startAdminServer({ ...options.admin, health, metrics: registry });
@@ -80,7 +90,13 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
   const leave = () => {
     leaving = true;
   };
-  return { s3: `http://${hostAndPort({ ...options.s3, port })}`, admin: admin.endpoint, credentials, leave };
+  return {
+    s3: `http://${hostAndPort({ ...options.s3, port })}`,
+    identity: `http://${openstack}/identity/v3`,
+    admin: admin.endpoint,
+    credentials,
+    leave,
+  };
 }
 
 export function hostAndPort({ host, port }: HostAndPort): string {

@@ -24,6 +24,13 @@ function seconds(text: string): number {
   return Number(text);
 }
 
+/** Memory: 2^power KiB; each step doubles time and memory. */
+function passwordCost(text: string): number {
+  const power = Number(text);
+  if (!/^\d+$/.test(text) || power < 10 || power > 20) throw new InvalidArgumentError('10 to 20.');
+  return power;
+}
+
 const withData = (command: Command) =>
   command.option('--data <directory>', 'where everything is kept', './data');
 
@@ -37,6 +44,8 @@ function strata(): Command {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--s3-port <port>', 'S3; 0 for any free port', port, 9000)
     .option('--admin-port <port>', '/healthz and /metrics; 0 for any free port', port, 9090)
+    .option('--openstack-port <port>', 'identity; 0 for any free port', port, 5000)
+    .option('--password-cost <power>', 'of two: cost of hashing a password', passwordCost, 15)
     .option('--region <name>', 'region that clients sign for', 'us-east-1')
     .option('--s3-domain <name>', 'domain whose subdomains are buckets')
     .action(async (options) => {
@@ -61,6 +70,8 @@ function addGateway(program: Command): void {
     )
     .option('--s3 <host:port>', 'S3', hostAndPortOf, { host: '127.0.0.1', port: 9000 })
     .option('--admin <host:port>', '/healthz, /metrics', hostAndPortOf, { host: '127.0.0.1', port: 9090 })
+    .option('--openstack <host:port>', 'identity', hostAndPortOf, { host: '127.0.0.1', port: 5000 })
+    .option('--password-cost <power>', 'of two: cost of hashing a password', passwordCost, 15)
     .option('--control <host:port>', 'where nodes join', hostAndPortOf, { host: '127.0.0.1', port: 9091 })
     .option('--first-nodes <number>', 'nodes that must have joined before data is placed', wholeNumber, 3)
     .option('--region <name>', 'region that clients sign for', 'us-east-1')

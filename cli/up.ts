@@ -17,19 +17,21 @@ export interface UpOptions {
   readonly host: string;
   readonly s3Port: number;
   readonly adminPort: number;
+  readonly openstackPort: number;
+  readonly passwordCost: number;
   readonly region: string;
   readonly s3Domain?: string;
 }
 
 /** Resolves when the cloud has stopped. */
 export async function up(options: UpOptions): Promise<void> {
-  const { host, region, s3Port, adminPort, s3Domain: domain } = options;
+  const { host, region, s3Port, adminPort, openstackPort, passwordCost, s3Domain: domain } = options;
   const directory = resolve(options.data);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
     const open = await openCloud({
-      ...{ directory, clock: systemClock, random: systemRandom, logger },
+      ...{ directory, clock: systemClock, random: systemRandom, logger, passwordCost },
       onFault: (error) => {
         logger.fatal({ err: error }, 'the cloud cannot go on');
         stop.now(1);
@@ -40,22 +42,24 @@ export async function up(options: UpOptions): Promise<void> {
       ...{ open, logger, region, domain, closers },
       s3: { host, port: s3Port },
       admin: { host, port: adminPort },
+      openstack: { host, port: openstackPort },
     });
     process.stdout.write(options.json ? readyLine(endpoints) : bannerOf(endpoints, directory, region));
     await stop.told;
   });
 }
 
-function readyLine({ s3, admin, credentials }: Endpoints): string {
-  const line = { ready: true, endpoints: { s3, admin }, credentialsFile: credentials?.file };
+function readyLine({ s3, admin, identity, credentials }: Endpoints): string {
+  const line = { ready: true, endpoints: { s3, identity, admin }, credentialsFile: credentials?.file };
   return `${JSON.stringify(line)}\n`;
 }
 
-function bannerOf({ s3, admin, credentials }: Endpoints, dataDirectory: string, region: string): string {
+function bannerOf(endpoints: Endpoints, dataDirectory: string, region: string): string {
+  const { s3, identity, admin, credentials } = endpoints;
   assert(credentials, 'the only gateway has the keys');
   const { file, credentials: keys, fresh } = credentials;
   return banner({
-    ...{ s3, admin, region, dataDirectory, credentialsFile: file },
+    ...{ s3, identity, admin, region, dataDirectory, credentialsFile: file },
     ...(fresh && { firstCredentials: keys }),
   });
 }

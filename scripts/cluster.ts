@@ -87,6 +87,7 @@ for (const [index, control] of CONTROL_PORTS.entries()) {
   run(name, [
     ...['gateway', '--data', join(directory, name), '--log', log, '--secret-file', secretFile],
     ...['--s3', `127.0.0.1:${9000 + index}`, '--admin', `127.0.0.1:${9090 + 100 * index}`],
+    ...['--openstack', `127.0.0.1:${5000 + index}`],
     ...['--control', `127.0.0.1:${control}`, '--first-nodes', String(ZONES.length)],
   ]);
 }

@@ -43,6 +43,9 @@ export interface AccountService extends Accounts, AccountAdmin {
     name: string,
     given: GivenKey,
   ): Promise<NewAccessKey | Rejection<AccountAdminRejection>>;
+  /** Of the user of this name, who logs in with it; does not look whether there is one. */
+  hasPassword(name: string): boolean;
+  setPassword(name: string, password: string): Promise<undefined | Rejection<AccountAdminRejection>>;
 }
 
 const SYSTEM = { user: 'system', project: 'system', requestId: 'operator' } as const;
@@ -211,6 +214,15 @@ class AccountUseCases implements AccountService {
       await this.#run(account.id, { type: 'RevokeAccessKey', accessKeyId });
     }
     return this.#createKeyFor(account.id, given);
+  }
+
+  hasPassword(name: string): boolean {
+    return this.#identity.adoption.hasPassword(accountIdOf(name));
+  }
+
+  async setPassword(name: string, password: string): Promise<undefined | Refused> {
+    const refused = await this.#identity.adoption.setPassword(accountIdOf(name), password);
+    return refused && { rejected: 'no-such-account' };
   }
 
   async listAccounts(): Promise<readonly ListedAccount[]> {

@@ -15,6 +15,8 @@ import type { UserUseCases } from './users.service.ts';
 /** Each implies the next. */
 const PERSONAS = ['admin', 'manager', 'member', 'reader'] as const;
 
+const BUILT_IN = [...PERSONAS, 'service'];
+
 export interface AdoptedAccount {
   readonly id: string;
   readonly name: string;
@@ -56,6 +58,11 @@ export class Adoption {
     const user = identity.get('user', accountId);
     const project = identity.get('project', accountId);
     return user?.enabled === true && project?.enabled === true;
+  }
+
+  /** Whether it is a role that every cloud has. */
+  isBuiltIn(roleId: string): boolean {
+    return BUILT_IN.some((name) => builtInRoleId(name) === roleId);
   }
 
   /** Whether there never was a user of the account: it is older than identity is. */
@@ -108,7 +115,7 @@ export class Adoption {
     await this.#directory.deleteProject(ACTOR, accountId);
   }
 
-  async hasPassword(userId: string): Promise<boolean> {
+  hasPassword(userId: string): boolean {
     return this.#context.identity.get('user', userId)?.sealedHash !== undefined;
   }
 
@@ -124,7 +131,7 @@ export class Adoption {
     if (!identity.get('domain', DEFAULT_DOMAIN)) {
       accepted(await this.#directory.createDomain(ACTOR, domain, DEFAULT_DOMAIN));
     }
-    const made = [...PERSONAS, 'service'].map(async (name) => {
+    const made = BUILT_IN.map(async (name) => {
       const id = builtInRoleId(name);
       if (identity.get('role', id)) return;
       accepted(await this.#roles.createRole(ACTOR, { name, description: '', domainId: '' }, id));

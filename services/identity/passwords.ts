@@ -17,6 +17,11 @@ export interface PasswordCost {
 
 const PASSWORD_COST: PasswordCost = { cost: 32_768, blockSize: 8, parallelization: 3 };
 
+/** @param power of two: that of `cost` */
+export function passwordCostOf(power: number | undefined): PasswordCost {
+  return power === undefined ? PASSWORD_COST : { ...PASSWORD_COST, cost: 2 ** power };
+}
+
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
 

@@ -1,8 +1,9 @@
-// Owns tokens: JWS (RFC 7515, by jose) that say who logged in, how, and for what; roles are looked up each time
-// a token is judged. Guarantees: a token is void once it, its user's or its project's tokens are revoked, and
-// whenever user, project or domain is disabled, or the last role there is withdrawn. No clock decides that: a
-// token carries the revision from which its user's and its project's tokens counted when it was made.
-// Budget of a token that was judged before, with nothing changed since: two look-ups in memory, no await.
+// Owns tokens: JWS (RFC 7515, by jose) that say who logged in, how, and for what; roles are looked up each
+// time a token is judged. Guarantees: a token is void once it, its user's or its project's tokens are
+// revoked, and whenever user, project or domain is disabled, or the last role there is withdrawn. No clock
+// decides that: a token carries the revision from which its user's and its project's tokens counted when it
+// was made. Budget of a token that was judged before, with nothing changed since: two look-ups in memory, no
+// await.
 
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 import { tokenDecider } from '#core/identity/tokens.decider.ts';

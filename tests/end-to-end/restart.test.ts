@@ -157,6 +157,8 @@ test('a second program on the same data is refused with a sentence, and the firs
       '0',
       '--admin-port',
       '0',
+      '--openstack-port',
+      '0',
     ]);
     t.is(second.code, 1);
     t.is(second.stdout, '');
@@ -172,7 +174,8 @@ test('a port that is taken is one sentence and exit 1, and leaves the data free'
   await withStrata(async (strata) => {
     const data = `${strata.data}/other`;
     const { port } = new URL(strata.endpoint);
-    const refused = await runStrata(['up', '--json', '--data', data, '--s3-port', port, '--admin-port', '0']);
+    const ports = ['--s3-port', port, '--admin-port', '0', '--openstack-port', '0'];
+    const refused = await runStrata(['up', '--json', '--data', data, ...ports]);
     t.is(refused.code, 1);
     t.regex(refused.stderr, /EADDRINUSE/);
     t.notRegex(refused.stderr, /\n\s+at /);

@@ -102,6 +102,7 @@ export class ClusterProcesses {
     await gateway.start([
       ...['gateway', '--json', '--data', this.gatewayData(index), '--secret-file', this.secretFile],
       ...['--log', this.#options.logs[index] ?? '', '--s3', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+      ...['--openstack', '127.0.0.1:0', '--password-cost', '10'],
       ...['--control', control, '--first-nodes', String(Math.min(3, this.#options.nodes))],
       ...this.#options.more(`gateway-${index + 1}`),
     ]);

@@ -6,7 +6,7 @@ import { type Exit, ProgramProcess, temporaryDirectory } from './program-process
 
 /** What `up --json` says. */
 interface ReadyLine {
-  readonly endpoints: { readonly s3: string; readonly admin: string };
+  readonly endpoints: { readonly s3: string; readonly identity: string; readonly admin: string };
   readonly credentialsFile: string;
 }
 
@@ -50,7 +50,7 @@ export class StrataProcess {
   /** Resolves when the program says that it serves. */
   static async start(options: StartOptions = {}): Promise<StrataProcess> {
     const strata = new StrataProcess(options);
-    await strata.#start('0', '0');
+    await strata.#start('0', '0', '0');
     return strata;
   }
 
@@ -60,6 +60,11 @@ export class StrataProcess {
 
   get endpoint(): string {
     return this.#program.ready.endpoints.s3;
+  }
+
+  /** `http://…/identity/v3`. */
+  get identityEndpoint(): string {
+    return this.#program.ready.endpoints.identity;
   }
 
   get adminEndpoint(): string {
@@ -100,7 +105,7 @@ export class StrataProcess {
   /** Starts it again after `kill` or `stop`, on the same data and the same ports. */
   async restart(): Promise<void> {
     const port = (endpoint: string) => new URL(endpoint).port;
-    await this.#start(port(this.endpoint), port(this.adminEndpoint));
+    await this.#start(port(this.endpoint), port(this.adminEndpoint), port(this.identityEndpoint));
   }
 
   /** Ends it, if it still runs, and removes its data. */
@@ -109,8 +114,10 @@ export class StrataProcess {
     rmSync(this.data, { recursive: true, force: true });
   }
 
-  #start(s3Port: string, adminPort: string): Promise<void> {
-    const ports = ['--s3-port', s3Port, '--admin-port', adminPort];
-    return this.#program.start(['up', '--json', '--data', this.data, ...ports, ...this.#args]);
+  #start(s3Port: string, adminPort: string, openstackPort: string): Promise<void> {
+    const ports = ['--s3-port', s3Port, '--admin-port', adminPort, '--openstack-port', openstackPort];
+    // Hashing passwords is to cost little here.
+    const cheap = ['--password-cost', '10'];
+    return this.#program.start(['up', '--json', '--data', this.data, ...ports, ...cheap, ...this.#args]);
   }
 }

@@ -1,0 +1,38 @@
+// Owns the identity gateway: Keystone's API v3 (https://docs.openstack.org/api-ref/identity/v3/) under
+// `/identity`, as a request handler. Who may call what stands in policy.ts.
+//
+// Gaps, each answered with 501 where it has a path of its own: trusts, federation (SAML, OpenID Connect),
+// OAuth, LDAP, TOTP and other methods of login, several methods at once, /v3/credentials other than OS-EC2,
+// /v3/policies, endpoint groups and filters, configuration of domains, deletion of single access rules,
+// policies of password strength, expiry and lock-out, options of resources (immutable), domains as projects
+// (`is_domain`), properties that are not text, hierarchical limits, pages of lists (a list is cut at 10,000
+// and says so). Access by keys of S3 needs a role that may write: readers have none.
+
+import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';
+import type { GatewayContext, GatewayLogger } from './call.ts';
+import { type DispatchContext, dispatch, failureOf, replyFailure } from './dispatch.ts';
+import { createRouter } from './router.ts';
+
+export interface IdentityGatewayOptions extends Omit<GatewayContext, 'logger'> {
+  readonly logger?: GatewayLogger;
+}
+
+export interface IdentityGateway {
+  readonly handler: RequestHandler;
+  /** The answer to a request whose handler failed without one. */
+  readonly failed: FailureHandler;
+}
+
+const SILENT: GatewayLogger = { error: () => undefined };
+
+export function createIdentityGateway({
+  logger = SILENT,
+  ...options
+}: IdentityGatewayOptions): IdentityGateway {
+  const gateway: DispatchContext = { ...options, logger, router: createRouter() };
+  return {
+    handler: (request, response, requestId) => dispatch(gateway, request, response, requestId),
+    failed: (request, response, requestId, error) =>
+      replyFailure(request, response, requestId, failureOf(error)),
+  };
+}

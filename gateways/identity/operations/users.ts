@@ -1,0 +1,150 @@
+// Owns the operations of users: who they are, their groups and projects, and their own change of password.
+
+import { limits } from '#core/kernel/limits.ts';
+import type { StoredUser } from '#projections/identity-by-id/identity-by-id.query.ts';
+import {
+  accept,
+  actorOf,
+  bodyOf,
+  created,
+  extraOf,
+  type Fields,
+  found,
+  type IdentityCall,
+  NO_CONTENT,
+  type Operation,
+  ok,
+  param,
+  viewOf,
+} from '../call.ts';
+import { groupDocument, isWanted, listAnswer, projectDocument, userDocument } from '../documents.ts';
+import { badRequest, unauthorized } from '../errors.ts';
+import { changesOf, factsOf, listFacts, listOf, newDomainId, ownDomain } from './directory.ts';
+import { projectsOf } from './tokens.ts';
+
+const KNOWN = [
+  ...['id', 'name', 'domain_id', 'description', 'email', 'default_project_id', 'enabled', 'password'],
+  ...['original_password', 'password_expires_at', 'options', 'links'],
+];
+const facts = factsOf('user', 'user_id');
+
+function userOf(call: IdentityCall): StoredUser {
+  const id = param(call, 'user_id');
+  return found(viewOf(call).get('user', id), 'user', id);
+}
+
+function passwordOf(fields: Fields, name = 'password'): string | undefined {
+  const password = fields.value(name) === null ? undefined : fields.optionalText(name);
+  if (password !== undefined && Buffer.byteLength(password) > limits.passwordBytes) {
+    throw badRequest(`A password has at most ${limits.passwordBytes} bytes.`);
+  }
+  return password;
+}
+
+/** What a document says of a user, besides the name and the password. */
+function detailsOf(fields: Fields) {
+  const email = fields.optionalText('email');
+  const defaultProjectId = fields.optionalText('default_project_id');
+  return {
+    ...(email !== undefined && { email }),
+    ...(defaultProjectId !== undefined && { defaultProjectId }),
+  };
+}
+
+async function update(call: IdentityCall) {
+  const { id, extra: kept } = userOf(call);
+  const fields = await bodyOf(call, 'user');
+  const { users } = call.gateway.identity;
+  const password = passwordOf(fields);
+  const extra = extraOf(fields, KNOWN);
+  const changes = {
+    ...changesOf(fields),
+    ...detailsOf(fields),
+    ...(extra && { extra: { ...kept, ...extra } }),
+  };
+  if (Object.keys(changes).length > 0) accept(await users.updateUser(actorOf(call), id, changes));
+  if (password !== undefined) accept(await users.setPassword(actorOf(call), id, password));
+  return ok({ user: userDocument(call, userOf(call)) });
+}
+
+export const userOperations = {
+  list_users: {
+    ...{ method: 'GET', path: '/v3/users' },
+    facts: listFacts,
+    run: (call) => listOf(call, 'user', userDocument),
+  },
+  create_user: {
+    ...{ method: 'POST', path: '/v3/users' },
+    facts: listFacts,
+    async run(call) {
+      const fields = await bodyOf(call, 'user');
+      const user = {
+        domainId: ownDomain(call, newDomainId(call, fields)),
+        name: fields.name(),
+        description: fields.optionalText('description') ?? '',
+        enabled: fields.optionalFlag('enabled') ?? true,
+        ...{ email: '', defaultProjectId: '', ...detailsOf(fields) },
+        extra: extraOf(fields, KNOWN) ?? {},
+      };
+      const made = call.gateway.identity.users.createUser(actorOf(call), user, passwordOf(fields));
+      const id = accept(await made);
+      return created({ user: userDocument(call, found(viewOf(call).get('user', id), 'user', id)) });
+    },
+  },
+  get_user: {
+    ...{ method: 'GET', path: '/v3/users/:user_id' },
+    facts,
+    run: (call) => ok({ user: userDocument(call, userOf(call)) }),
+  },
+  update_user: { method: 'PATCH', path: '/v3/users/:user_id', facts, run: update },
+  delete_user: {
+    ...{ method: 'DELETE', path: '/v3/users/:user_id' },
+    facts,
+    async run(call) {
+      const { id } = userOf(call);
+      accept(await call.gateway.identity.users.deleteUser(actorOf(call), id));
+      return NO_CONTENT;
+    },
+  },
+  change_password: {
+    ...{ method: 'POST', path: '/v3/users/:user_id/password' },
+    async run(call) {
+      const fields = await bodyOf(call, 'user');
+      const { users } = call.gateway.identity;
+      const user = viewOf(call).get('user', param(call, 'user_id'));
+      const password = passwordOf(fields);
+      if (!password) throw badRequest("'password' is a required property");
+      const isRight = await users.isPassword(user, fields.text('original_password'));
+      if (!isRight || !user?.enabled) throw unauthorized();
+      accept(await users.setPassword({ ...actorOf(call), user: user.id }, user.id, password));
+      return NO_CONTENT;
+    },
+  },
+  list_user_groups: {
+    ...{ method: 'GET', path: '/v3/users/:user_id/groups' },
+    facts,
+    run(call) {
+      const view = viewOf(call);
+      const groups = userOf(call).groupIds.map((id) => view.get('group', id));
+      const wanted = groups.filter((group) => group !== undefined).filter((group) => isWanted(call, group));
+      return listAnswer(
+        call,
+        'groups',
+        wanted.map((group) => groupDocument(call, group)),
+      );
+    },
+  },
+  list_user_projects: {
+    ...{ method: 'GET', path: '/v3/users/:user_id/projects' },
+    facts,
+    async run(call) {
+      const projects = await projectsOf(call, { user: userOf(call) });
+      const wanted = projects.filter((project) => isWanted(call, project));
+      return listAnswer(
+        call,
+        'projects',
+        wanted.map((project) => projectDocument(call, project)),
+      );
+    },
+  },
+} as const satisfies Readonly<Record<string, Operation>>;
