@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic; Java with Maven, by which
+# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic, openstack; Java with Maven, by which
 # tests/support/kafka-server.ts gets and runs Kafka; Docker, Compose and debootstrap for the cluster in containers
 # (tests/compose). What is there is used as it is; what is missing is installed as a Debian package. Fails with the
 # names of the parts that it could not get. Starts nothing: a test starts the daemon that it needs.
@@ -7,6 +7,7 @@ set -euo pipefail
 
 declare -A package_of=(
   [aws]=awscli [rclone]=rclone [s3cmd]=s3cmd [restic]=restic
+  [openstack]=python3-openstackclient
   [java]=default-jre-headless [mvn]=maven
   [docker]=docker.io [dockerd]=docker.io [iptables]=iptables [compose]=docker-compose [debootstrap]=debootstrap
 )
@@ -16,7 +17,7 @@ works() { "$1" "${2:---version}" >/dev/null 2>&1; }
 serves() { docker version >/dev/null 2>&1; }
 present() {
   case $1 in
-    aws | s3cmd | mvn | debootstrap | docker) works "$1" ;;
+    aws | s3cmd | openstack | mvn | debootstrap | docker) works "$1" ;;
     java) works "$1" -version ;;
     dockerd | iptables) serves || works "$1" ;;
     compose) docker compose version >/dev/null 2>&1 || works docker-compose version ;;

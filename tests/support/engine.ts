@@ -40,7 +40,7 @@ export async function runEngine(
  * The environment without what would lead a client elsewhere: keys, proxies and certificates of this machine.
  */
 function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const led = /^(AWS|RCLONE|RESTIC|S3)_|_proxy$/i;
+  const led = /^(AWS|RCLONE|RESTIC|S3|OS)_|_proxy$/i;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !led.test(name)));
 }
 
