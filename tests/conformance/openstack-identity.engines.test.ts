@@ -1,5 +1,5 @@
-// Owns the proof that the openstack client logs in and administers the cloud: tokens, domains, projects, users,
-// groups, roles and their assignments, credentials, the catalog and limits.
+// Owns the proof that the openstack client logs in and administers the cloud: tokens, domains, projects,
+// users, groups, roles and their assignments, credentials, the catalog and limits.
 
 import { ListBucketsCommand } from '@aws-sdk/client-s3';
 import test from 'ava';
