@@ -25,7 +25,7 @@ WORKDIR /
 VOLUME /data
 USER strata
 STOPSIGNAL SIGTERM
-EXPOSE 7000 7001 9000 9090 9091
+EXPOSE 5000 7000 7001 9000 9090 9091
 HEALTHCHECK --interval=5s --timeout=5s --start-period=120s --retries=3 CMD ["node", "-e", "\
 require('node:http').get('http://127.0.0.1:9090/healthz', { timeout: 4000 }, (answer) => \
 process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]

@@ -59,12 +59,13 @@ export class ComposeCluster {
   static async start({ strata, kafka }: Images, settings: ClusterSettings): Promise<ComposeCluster> {
     const executable = await findCompose();
     // Chosen once, so that a gateway that is replaced is found where the one before it was.
-    const [s3, otherS3, admin, otherAdmin] = await freePorts(4);
+    const [s3, otherS3, admin, otherAdmin, openstack, otherOpenstack] = await freePorts(6);
     const environment = {
       ...settings.environment,
       ...{ STRATA_IMAGE: strata, KAFKA_IMAGE: kafka },
       ...{ STRATA_S3_PORT_1: `${s3}`, STRATA_S3_PORT_2: `${otherS3}` },
       ...{ STRATA_ADMIN_PORT_1: `${admin}`, STRATA_ADMIN_PORT_2: `${otherAdmin}` },
+      ...{ STRATA_OPENSTACK_PORT_1: `${openstack}`, STRATA_OPENSTACK_PORT_2: `${otherOpenstack}` },
     };
     const parts = { docker: await getContainerRuntimeClient(), environment, executable };
     await removeAll(parts);
