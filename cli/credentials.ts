@@ -21,6 +21,8 @@ export interface ObtainedCredentials {
   readonly credentials: Credentials;
   /** Whether there was no file before. */
   readonly fresh: boolean;
+  /** Resolves when the administrator can log in: hashing takes its time, and the rest need not wait. */
+  readonly canLogIn: Promise<void>;
 }
 
 const ADMINISTRATOR = 'admin';
@@ -64,14 +66,27 @@ export async function obtainCredentials(
       given.adminPassword ?? known?.adminPassword ?? random.fill(Buffer.alloc(18)).toString('base64url'),
   };
   const { adminPassword } = credentials;
+  const isFirst = !accounts.hasPassword(ADMINISTRATOR);
   // Whoever changed the password since keeps the new one, unless the operator gave another.
-  if (adminPassword !== known?.adminPassword || !accounts.hasPassword(ADMINISTRATOR)) {
-    const refused = await accounts.setPassword(ADMINISTRATOR, adminPassword);
-    if (refused) throw new Error(`the administrator's password cannot be set: ${refused.rejected}`);
-  }
+  const isOther = isFirst || adminPassword !== known?.adminPassword;
+  const source = given.adminPassword === undefined && !known ? 'drawn' : 'chosen';
+  const canLogIn = isOther ? setPassword(accounts, adminPassword, source) : Promise.resolve();
+  // Told again to whoever waits for it.
+  canLogIn.catch(() => undefined);
+  // The file may name a first password before it is set, since the next start sets what there is none of.
+  if (!isFirst) await canLogIn;
   const changed = JSON.stringify(credentials) !== JSON.stringify(known);
   if (changed) writeDurably(file, `${JSON.stringify(credentials, undefined, 2)}\n`);
-  return { file, credentials, fresh: known === undefined };
+  return { file, credentials, fresh: known === undefined, canLogIn };
+}
+
+async function setPassword(
+  accounts: AccountService,
+  password: string,
+  source: 'chosen' | 'drawn',
+): Promise<void> {
+  const refused = await accounts.setPassword(ADMINISTRATOR, password, source);
+  if (refused) throw new Error(`the administrator's password cannot be set: ${refused.rejected}`);
 }
 
 function readCredentials(file: string): Credentials | undefined {

@@ -90,6 +90,7 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
   const leave = () => {
     leaving = true;
   };
+  await credentials?.canLogIn;
   return {
     s3: `http://${hostAndPort({ ...options.s3, port })}`,
     identity: `http://${openstack}/identity/v3`,

@@ -23,6 +23,7 @@ import type { AccessKeyOwner, Accounts } from './cloud.ts';
 import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { effectiveRoles } from './identity/effective-roles.ts';
 import type { Identity } from './identity/identity.ts';
+import type { SecretSource } from './identity/passwords.ts';
 
 /** Keys given by the operator instead of random ones, at the first start. */
 export interface GivenKey {
@@ -45,7 +46,11 @@ export interface AccountService extends Accounts, AccountAdmin {
   ): Promise<NewAccessKey | Rejection<AccountAdminRejection>>;
   /** Of the user of this name, who logs in with it; does not look whether there is one. */
   hasPassword(name: string): boolean;
-  setPassword(name: string, password: string): Promise<undefined | Rejection<AccountAdminRejection>>;
+  setPassword(
+    name: string,
+    password: string,
+    source?: SecretSource,
+  ): Promise<undefined | Rejection<AccountAdminRejection>>;
 }
 
 const SYSTEM = { user: 'system', project: 'system', requestId: 'operator' } as const;
@@ -220,8 +225,12 @@ class AccountUseCases implements AccountService {
     return this.#identity.adoption.hasPassword(accountIdOf(name));
   }
 
-  async setPassword(name: string, password: string): Promise<undefined | Refused> {
-    const refused = await this.#identity.adoption.setPassword(accountIdOf(name), password);
+  async setPassword(
+    name: string,
+    password: string,
+    source: SecretSource = 'chosen',
+  ): Promise<undefined | Refused> {
+    const refused = await this.#identity.adoption.setPassword(accountIdOf(name), password, source);
     return refused && { rejected: 'no-such-account' };
   }
 

@@ -9,6 +9,7 @@ import type { Actor } from '#core/log/event-log.ts';
 import { DEFAULT_DOMAIN, type DirectoryUseCases } from './directory.service.ts';
 import type { DirectoryRejection } from './identity.ts';
 import type { IdentityContext } from './identity-context.ts';
+import type { SecretSource } from './passwords.ts';
 import type { RoleUseCases } from './roles.service.ts';
 import type { UserUseCases } from './users.service.ts';
 
@@ -119,8 +120,8 @@ export class Adoption {
     return this.#context.identity.get('user', userId)?.sealedHash !== undefined;
   }
 
-  setPassword(userId: string, password: string): Outcome {
-    return this.#users.setPassword(ACTOR, userId, password);
+  setPassword(userId: string, password: string, source: SecretSource): Outcome {
+    return this.#users.setPassword(ACTOR, userId, password, source);
   }
 
   async #begin(): Promise<void> {

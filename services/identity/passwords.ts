@@ -22,6 +22,14 @@ export function passwordCostOf(power: number | undefined): PasswordCost {
   return power === undefined ? PASSWORD_COST : { ...PASSWORD_COST, cost: 2 ** power };
 }
 
+/**
+ * Who chose the secret: a person, whose choice can be guessed, or we, who drew 128 random bits or more.
+ * There is nothing to be guessed of those, so no time is spent on making guesses dear.
+ */
+export type SecretSource = 'chosen' | 'drawn';
+
+const DRAWN_COST: PasswordCost = { cost: 1_024, blockSize: 8, parallelization: 1 };
+
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
 
@@ -37,16 +45,17 @@ export class Passwords {
   }
 
   /** @throws Fault `busy` where too many wait. */
-  async hash(password: string): Promise<string> {
+  async hash(password: string, source: SecretSource): Promise<string> {
     const salt = this.#random.fill(Buffer.alloc(SALT_BYTES));
-    const { cost, blockSize, parallelization } = this.#cost;
-    const hash = await this.#derive(password, salt, this.#cost);
+    const used = source === 'drawn' ? DRAWN_COST : this.#cost;
+    const { cost, blockSize, parallelization } = used;
+    const hash = await this.#derive(password, salt, used);
     const parts = [cost, blockSize, parallelization, salt.toString('base64'), hash.toString('base64')];
     return ['scrypt', ...parts].join('$');
   }
 
   /**
-   * Takes as long where there is no hash, so that nobody learns who has a password.
+   * Takes as long as for a chosen password where there is no hash, so that nobody learns who has one.
    * @throws Fault `busy` where too many wait.
    */
   async verify(password: string, stored: string | undefined): Promise<boolean> {

@@ -16,7 +16,7 @@ import type {
 import { newAccessKeyId, newSecret } from '../access-keys.ts';
 import type { UserRejection } from './identity.ts';
 import { allOf, guardOf, type IdentityContext, run, withName } from './identity-context.ts';
-import type { Passwords } from './passwords.ts';
+import type { Passwords, SecretSource } from './passwords.ts';
 import type { RoleUseCases } from './roles.service.ts';
 
 type Refused = Rejection<UserRejection>;
@@ -98,10 +98,10 @@ export class UserUseCases {
   }
 
   /** All tokens of the user from before are void. */
-  async setPassword(actor: Actor, id: string, password: string): Outcome {
+  async setPassword(actor: Actor, id: string, password: string, source: SecretSource = 'chosen'): Outcome {
     const key = await this.#keyOf(actor, id);
     if (isRejected(key)) return key;
-    const sealedHash = seal(key, await this.#passwords.hash(password), id, this.#context.random);
+    const sealedHash = seal(key, await this.#passwords.hash(password, source), id, this.#context.random);
     return this.#run(actor, id, { type: 'SetPassword', sealedHash });
   }
 
@@ -156,11 +156,13 @@ export class UserUseCases {
     credential: NewApplicationCredential,
   ): Promise<{ readonly id: string; readonly secret: string } | Refused> {
     const { identity, random } = this.#context;
-    const { secret = newSecret(random) + newSecret(random), ...data } = credential;
+    const { secret: chosen, ...data } = credential;
+    const secret = chosen ?? newSecret(random) + newSecret(random);
     const key = await this.#keyOf(actor, id);
     if (isRejected(key)) return key;
     const credentialId = newId(random);
-    const sealedHash = seal(key, await this.#passwords.hash(secret), credentialId, random);
+    const hash = await this.#passwords.hash(secret, chosen === undefined ? 'drawn' : 'chosen');
+    const sealedHash = seal(key, hash, credentialId, random);
     const command = { type: 'CreateApplicationCredential', credentialId, ...data, sealedHash } as const;
     const guards = () => allOf(guardOf(identity, 'project', data.projectId));
     return (await this.#run(actor, id, command, guards)) ?? { id: credentialId, secret };
