@@ -50,7 +50,8 @@ async function answerTo(
   const { name, operation, params } = gateway.router.find(request.method ?? '', path);
   const need: Need = POLICY[name];
   const host = hostOf(request);
-  await gateway.identity.barrier();
+  // The judgement of a token waits for the same.
+  if (need.public) await gateway.identity.barrier();
   const call: IdentityCall = {
     ...{ gateway, request, response, requestId, operation: name, params },
     query: new Map(parameters),

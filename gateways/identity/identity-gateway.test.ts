@@ -264,6 +264,27 @@ test("a domain's manager manages that domain alone, and grants no administrator'
   );
 });
 
+test("a domain's manager cannot become, or become one with, an administrator of the cloud", async (t) => {
+  const token = await server.login();
+  const userId = await server.make('/v3/users', 'user', { name: 'climber', password: 'correct horse' });
+  await server.call('PUT', `/v3/domains/default/users/${userId}/roles/${manager}`, { token });
+  const climber = await server.login('climber', { domain: { id: 'default' } });
+  const [boss] = (await server.call('GET', '/v3/users?name=admin', { token: climber })).document.users;
+  const change = { token: climber, body: { user: { password: 'mine' } } };
+  t.is((await server.call('PATCH', `/v3/users/${boss.id}`, change)).status, 403);
+  t.is((await server.call('DELETE', `/v3/users/${boss.id}`, { token: climber })).status, 403);
+  const [theirs] = (await server.call('GET', '/v3/projects?name=admin', { token: climber })).document
+    .projects;
+  const rename = { token: climber, body: { project: { name: 'x' } } };
+  t.is((await server.call('PATCH', `/v3/projects/${theirs.id}`, rename)).status, 403);
+  const groupId = await server.make('/v3/groups', 'group', { name: 'bosses' });
+  const join = () => server.call('PUT', `/v3/groups/${groupId}/users/${userId}`, { token: climber });
+  await server.call('PUT', `/v3/system/groups/${groupId}/roles/${admin}`, { token });
+  t.is((await join()).status, 403);
+  await server.call('DELETE', `/v3/system/groups/${groupId}/roles/${admin}`, { token });
+  t.is((await join()).status, 204);
+});
+
 test('roles are made, imply each other, and those of every cloud stay', async (t) => {
   const token = await server.login();
   const role = await server.make('/v3/roles', 'role', { name: 'operator' });

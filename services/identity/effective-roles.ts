@@ -14,17 +14,16 @@ export type Scope =
   | { readonly kind: 'project' | 'domain'; readonly id: string }
   | { readonly kind: 'system' };
 
+/** A user, or a group as a user without groups. */
+type Actor = Pick<StoredUser, 'id' | 'groupIds'>;
+
 /** The id that assignments on the whole system have as target. */
 const SYSTEM = 'all';
 
 export const targetIdOf = (scope: Scope): string => (scope.kind === 'system' ? SYSTEM : scope.id);
 
 /** None where the user has none. Roles of single domains count only by what they imply. */
-export function effectiveRoles(
-  identity: IdentityById,
-  user: StoredUser,
-  scope: Scope,
-): readonly StoredRole[] {
+export function effectiveRoles(identity: IdentityById, user: Actor, scope: Scope): readonly StoredRole[] {
   const granted = new Set<string>();
   const add = (targetId: string, wanted: 'here' | 'inherited') => {
     const isThere = (groupId: string) => identity.get('group', groupId) !== undefined;
@@ -39,6 +38,20 @@ export function effectiveRoles(
     for (const id of above(identity, scope.id)) add(id, 'inherited');
   }
   return withImplied(identity, granted);
+}
+
+/** The project whose administrators administer the cloud, as those of the system do. */
+export function isAdminProject(project: StoredProject | undefined): boolean {
+  return project?.name === 'admin' && project.domainId === 'default' && project.parentId === '';
+}
+
+/** Whether someone could log in as an administrator of the cloud. */
+export function administersCloud(identity: IdentityById, actor: Actor): boolean {
+  const projectId = identity.idOf('project', 'default', 'admin');
+  const project = projectId === undefined ? undefined : identity.get('project', projectId);
+  const scopes: Scope[] = [{ kind: 'system' }];
+  if (project && isAdminProject(project)) scopes.push({ kind: 'project', id: project.id });
+  return scopes.some((scope) => effectiveRoles(identity, actor, scope).some(({ name }) => name === 'admin'));
 }
 
 /** What lies above a project, its domain last. */

@@ -18,8 +18,7 @@ import type {
   StoredRole,
   StoredUser,
 } from '#projections/identity-by-id/identity-by-id.query.ts';
-import { DEFAULT_DOMAIN } from './directory.service.ts';
-import { effectiveRoles, type Scope, withImplied } from './effective-roles.ts';
+import { effectiveRoles, isAdminProject, type Scope, withImplied } from './effective-roles.ts';
 import { type IdentityContext, run } from './identity-context.ts';
 import { TokenKeys } from './token-keys.ts';
 
@@ -81,7 +80,6 @@ interface Known {
   readonly token: Token | undefined;
 }
 
-const ADMIN_PROJECT = 'admin';
 const AUDIT_BYTES = 16;
 
 export class TokenUseCases {
@@ -238,9 +236,6 @@ export class TokenUseCases {
     return this.#context.identity.get(scope.kind, scope.id)?.tokensFrom;
   }
 }
-
-const isAdminProject = (project: StoredProject | undefined): boolean =>
-  project?.name === ADMIN_PROJECT && project.domainId === DEFAULT_DOMAIN && project.parentId === '';
 
 function isOfJose(error: unknown): boolean {
   return (

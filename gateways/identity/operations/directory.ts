@@ -2,6 +2,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredGroup, Things } from '#projections/identity-by-id/identity-by-id.query.ts';
+import { administersCloud } from '#services/identity/effective-roles.ts';
 import {
   type Answer,
   accept,
@@ -19,7 +20,7 @@ import {
   viewOf,
 } from '../call.ts';
 import { domainDocument, groupDocument, isWanted, listAnswer, userDocument } from '../documents.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, forbidden } from '../errors.ts';
 
 /** The domain of a list: what the query wants, or what the token is for. */
 export const listFacts = (call: IdentityCall) => ({ domainId: listedDomain(call) });
@@ -221,6 +222,7 @@ export const directoryOperations = {
       const { id } = groupOf(call);
       const userId = param(call, 'user_id');
       found(viewOf(call).get('user', userId), 'user', userId);
+      refuseAdministrator(call, id);
       accept(await call.gateway.identity.users.joinGroup(actorOf(call), userId, id));
       return NO_CONTENT;
     },
@@ -257,6 +259,15 @@ export function changesOf(fields: Fields, nameCharacters?: number) {
     ...(description !== undefined && { description }),
     ...(enabled !== undefined && { enabled }),
   };
+}
+
+/**
+ * Whoever could become an administrator of the cloud is no domain's manager's to change.
+ * @throws IdentityError 403
+ */
+export function refuseAdministrator(call: IdentityCall, id: string, groupIds: readonly string[] = []): void {
+  if (callerOf(call).isCloudAdmin || !administersCloud(viewOf(call), { id, groupIds })) return;
+  throw forbidden(call.operation);
 }
 
 /** Who was let in as one domain's manager makes things in no other. */

@@ -2,7 +2,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredProject } from '#projections/identity-by-id/identity-by-id.query.ts';
-import { above } from '#services/identity/effective-roles.ts';
+import { above, isAdminProject } from '#services/identity/effective-roles.ts';
 import {
   type Answer,
   accept,
@@ -22,7 +22,7 @@ import {
   viewOf,
 } from '../call.ts';
 import { listAnswer, projectDocument } from '../documents.ts';
-import { badRequest, IdentityError } from '../errors.ts';
+import { badRequest, forbidden, IdentityError } from '../errors.ts';
 import { changesOf, factsOf, listFacts, listOf, newDomainId, ownDomain } from './directory.ts';
 
 const NAME_CHARACTERS = 64;
@@ -86,6 +86,13 @@ async function create(call: IdentityCall): Promise<Answer> {
   return created({ project: projectDocument(call, found(viewOf(call).get('project', id), 'project', id)) });
 }
 
+/** That of the cloud's administrators is theirs alone. @throws IdentityError 403 */
+function changeableProject(call: IdentityCall): StoredProject {
+  const project = projectOf(call);
+  if (isAdminProject(project) && !callerOf(call).isCloudAdmin) throw forbidden(call.operation);
+  return project;
+}
+
 /** No slash and no comma, as lists of tags in a query are parted by commas. */
 function checkedTags(tags: readonly string[]): readonly string[] {
   for (const tag of tags) {
@@ -142,7 +149,7 @@ export const projectOperations = {
     ...{ method: 'PATCH', path: '/v3/projects/:project_id' },
     facts,
     async run(call) {
-      const { id, extra: kept } = projectOf(call);
+      const { id, extra: kept } = changeableProject(call);
       const fields = await bodyOf(call, 'project');
       const extra = extraOf(fields, KNOWN);
       const changes = {
@@ -158,8 +165,7 @@ export const projectOperations = {
     ...{ method: 'DELETE', path: '/v3/projects/:project_id' },
     facts,
     async run(call) {
-      const { id } = projectOf(call);
-      if (callerOf(call).project?.id === id && !callerOf(call).isCloudAdmin) throw badRequest('Not its own.');
+      const { id } = changeableProject(call);
       accept(await call.gateway.identity.directory.deleteProject(actorOf(call), id));
       return NO_CONTENT;
     },

@@ -19,7 +19,15 @@ import {
 } from '../call.ts';
 import { groupDocument, isWanted, listAnswer, projectDocument, userDocument } from '../documents.ts';
 import { badRequest, unauthorized } from '../errors.ts';
-import { changesOf, factsOf, listFacts, listOf, newDomainId, ownDomain } from './directory.ts';
+import {
+  changesOf,
+  factsOf,
+  listFacts,
+  listOf,
+  newDomainId,
+  ownDomain,
+  refuseAdministrator,
+} from './directory.ts';
 import { projectsOf } from './tokens.ts';
 
 const KNOWN = [
@@ -52,7 +60,8 @@ function detailsOf(fields: Fields) {
 }
 
 async function update(call: IdentityCall) {
-  const { id, extra: kept } = userOf(call);
+  const { id, extra: kept, groupIds } = userOf(call);
+  refuseAdministrator(call, id, groupIds);
   const fields = await bodyOf(call, 'user');
   const { users } = call.gateway.identity;
   const password = passwordOf(fields);
@@ -101,7 +110,8 @@ export const userOperations = {
     ...{ method: 'DELETE', path: '/v3/users/:user_id' },
     facts,
     async run(call) {
-      const { id } = userOf(call);
+      const { id, groupIds } = userOf(call);
+      refuseAdministrator(call, id, groupIds);
       accept(await call.gateway.identity.users.deleteUser(actorOf(call), id));
       return NO_CONTENT;
     },
