@@ -45,10 +45,10 @@ async function pathOf(path: string): Promise<string> {
 
 async function refusals(token: string | undefined, status: number, wanted = guarded): Promise<string[]> {
   const wrong: string[] = [];
+  const subject = await server.login();
   for (const { name, operation } of wanted) {
     const { method, path } = operation;
     const body = method === 'GET' || method === 'HEAD' ? {} : { body: {} };
-    const subject = await server.login();
     const answer = await server.call(method, await pathOf(path), { token, subject, ...body });
     const isRight = answer.status === status && (method === 'HEAD' || answer.document.error?.code === status);
     if (!isRight) wrong.push(`${name}: ${answer.status} ${JSON.stringify(answer.document)}`);
