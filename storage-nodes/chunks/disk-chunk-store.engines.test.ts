@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ManualClock, systemClock } from '#core/kernel/clock.ts';
 import { isFault } from '#core/kernel/errors.ts';
-import { MIB } from '#core/kernel/limits.ts';
+import { KIB, MIB } from '#core/kernel/limits.ts';
 import { systemRandom } from '#core/kernel/random.ts';
 import { crashAndJudge } from '#tests/support/chunk-crashes.ts';
 import { damageTail, tailImage } from '#tests/support/chunk-tails.ts';
@@ -52,7 +52,7 @@ async function fill(
   }
 }
 
-for (const sizeBytes of [1000, 40_000, 700_000]) {
+for (const sizeBytes of [1000, 40_000, 256 * KIB, 700_000]) {
   test.serial(`a full file system refuses chunks of ${sizeBytes} bytes and loses none`, async (t) => {
     const directory = join(smallDisk(t, 16 * MIB), 'device');
     const open = () => DiskChunkStore.open({ directory, clock: systemClock, random: systemRandom });

@@ -34,6 +34,7 @@ const ZEROS = Buffer.alloc(Math.min(1 * MIB, limits.chunkSmallestSegmentBytes));
 const FILL_STEP_BYTES = 4 * MIB;
 const STAND_ASIDE_MS = 20;
 const SPARES_AHEAD = 2;
+const PLENTY_SEGMENTS = 8;
 const HEADROOM_BYTES_MAX = 64 * MIB;
 
 export class SegmentTable {
@@ -254,7 +255,9 @@ export class SegmentTable {
     const { active } = this;
     if (this.#filling !== undefined || active === undefined || this.#stopped.signal.aborted) return;
     if (this.#spares.length >= SPARES_AHEAD || active.endBytes < active.capacityBytes / 2) return;
-    if (this.#activeBulkBytes > active.endBytes / 2) return;
+    // Where room is scarce a filled file is also what deletes and compaction can count on.
+    const isBulk = this.#activeBulkBytes > active.endBytes / 2;
+    if (isBulk && this.#roomBytes() > PLENTY_SEGMENTS * this.#planBytes()) return;
     // A fill that fails leaves the store as it was: the writer makes its files itself, or finds that it is
     // full.
     this.#filling = this.#fill()
