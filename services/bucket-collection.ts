@@ -12,10 +12,11 @@ import { limits } from '#core/kernel/limits.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { CollectionRow } from '#projections/buckets-by-name/collection-row.ts';
-import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { settleBucket } from './settle-bucket.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
-const COLLECTOR = { user: 'system', project: 'system', requestId: 'collection' } as const;
+const COLLECTOR = { accountId: 'system', role: 'system', requestId: 'collection' } as const;
 
 /**
  * Called for each attempt to append an event that names the blob, under a guard of the bucket's revision.
@@ -54,9 +55,11 @@ export class BucketCollection {
 
   /**
    * Announces a collection, unless the last announcement, whoever made it, is younger than the grace period.
-   * Only how often long writes have to be prolonged hangs on the clock.
+   * Only how often long writes have to be prolonged hangs on the clock. Nothing can be announced in a bucket
+   * whose deletion was left half done, so that is settled first: nobody else may ever ask for it again.
    */
   async announce(bucket: string): Promise<void> {
+    await settleBucket(this.#context, COLLECTOR, bucket);
     const isDue = () => {
       const row = this.state(bucket);
       return row !== undefined && this.#clock.nowMs() - row.announcedMs >= this.#graceMs;
@@ -103,7 +106,7 @@ export class BucketCollection {
       lifecycle: bucketLifecycle,
       stream: bucketStream(bucket),
       command,
-      actor: COLLECTOR,
+      actor: actorOf(COLLECTOR),
       view: (): View<BucketState> | Rejection<'operation-in-progress'> => {
         const expect = buckets.revision(bucket);
         if (expect === undefined || !holds()) return { rejected: 'operation-in-progress' };

@@ -1,16 +1,12 @@
-// Owns the use cases of buckets. A bucket is deleted in two steps (see core/buckets); whoever meets one
-// between the steps settles it, so a crash between them needs no recovery of its own.
+// Owns the use cases of buckets. Each settles a deletion that it meets half done (settle-bucket.ts).
 
-import { type BucketCommand, type BucketState, bucketDecider } from '#core/buckets/buckets.decider.ts';
-import { buckets as bucketLifecycle, bucketStream } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
-import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { BucketRejection, Buckets, Caller } from './cloud.ts';
-import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
-import { endUpload } from './end-upload.ts';
+import type { ServiceContext } from './context.ts';
+import { runBucketCommand, settleBucket } from './settle-bucket.ts';
 
 type BucketAccess = StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>;
 
@@ -40,10 +36,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
   }
 
   async settle(caller: Caller, name: string): Promise<void> {
-    if (this.#context.buckets.get(name)?.status !== 'closing') return;
-    const empty = await this.#context.objects.isEmpty(name);
-    if (empty) await abortUploads(this.#context, caller, name);
-    await this.#run(caller, name, { type: empty ? 'DeleteBucket' : 'ReopenBucket' });
+    await settleBucket(this.#context, caller, name);
   }
 
   async get(caller: Caller, name: string): Promise<BucketAccess> {
@@ -69,7 +62,11 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     if (owned.length >= limits.s3BucketsPerAccount && !this.#context.buckets.get(name)) {
       return { rejected: 'too-many-buckets' };
     }
-    const outcome = await this.#run(caller, name, { type: 'CreateBucket', owner, region });
+    const outcome = await runBucketCommand(this.#context, caller, name, {
+      type: 'CreateBucket',
+      owner,
+      region,
+    });
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'creating a bucket has an event or a rejection');
     const { timeMs: createdMs, revision } = outcome;
@@ -83,39 +80,9 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     if (isRejected(bucket)) return bucket;
     // Most refusals need no event: closing is only for a bucket that looks empty.
     if (!(await this.#context.objects.isEmpty(name))) return { rejected: 'bucket-not-empty' };
-    const closed = await this.#run(caller, name, { type: 'CloseBucket' });
+    const closed = await runBucketCommand(this.#context, caller, name, { type: 'CloseBucket' });
     if (isRejected(closed)) return closed;
     await this.settle(caller, name);
     return this.#context.buckets.get(name) ? { rejected: 'bucket-not-empty' } : undefined;
-  }
-
-  async #run(caller: Caller, name: string, command: BucketCommand) {
-    const { buckets, log } = this.#context;
-    const outcome = await runCommand(log, {
-      decider: bucketDecider,
-      lifecycle: bucketLifecycle,
-      stream: bucketStream(name),
-      command,
-      actor: actorOf(caller),
-      view: (): View<BucketState> => ({
-        state: buckets.get(name) ?? { status: 'absent' },
-        expect: buckets.revision(name) ?? 'none',
-      }),
-      refresh: () => untilCaughtUp(this.#context),
-    });
-    if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
-    return outcome;
-  }
-}
-
-/**
- * A bucket takes the uploads under way with it: none may come to light in a later bucket of the same name.
- */
-async function abortUploads(context: ServiceContext, caller: Caller, bucket: string): Promise<void> {
-  const everything = { bucket, prefix: '', delimiter: '', keyMarker: '', uploadIdMarker: '', limit: 1_000 };
-  for (;;) {
-    const { uploads } = await context.uploads.list(everything);
-    if (uploads.length === 0) return;
-    for (const upload of uploads) await endUpload(context, caller, upload, { type: 'AbortUpload' });
   }
 }

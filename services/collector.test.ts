@@ -59,6 +59,25 @@ test('what a deleted or replaced object named goes, in a deleted bucket too', as
   t.is(rig.chunks.held, 0);
 });
 
+for (const [left, isEmpty] of [
+  ['deleted', true],
+  ['open', false],
+] as const) {
+  test(`a bucket whose deletion was left half done is ${left} in the end, and its chunks go`, async (t) => {
+    const rig = await rigOf(t);
+    const [gateway] = rig.gateways;
+    if (!isEmpty) await gateway.put('kept').push().end().outcome;
+    await rig.orphan('objects/b/lost');
+    await rig.beginDeletion();
+    let deleted = 0;
+    for (let pass = 0; pass < 4; pass++) deleted += (await passLater(rig, gateway)).deleted;
+    t.is(deleted, 1);
+    t.is(rig.chunks.held, isEmpty ? 0 : 1);
+    t.is(gateway.collection.state('b') === undefined, isEmpty);
+    t.deepEqual(rig.lost(), []);
+  });
+}
+
 test('chunks that belong to no bucket are left alone', async (t) => {
   const rig = await rigOf(t);
   await rig.orphan('accounts/ada');

@@ -2,6 +2,7 @@
 // one log and one store of chunks, writes that go on and end when they are told to, and read models that can
 // be made to lag.
 
+import { bucketStream, buckets } from '#core/buckets/buckets.events.ts';
 import { type Clock, ManualClock } from '#core/kernel/clock.ts';
 import { isRejected } from '#core/kernel/decider.ts';
 import { isFault } from '#core/kernel/errors.ts';
@@ -253,6 +254,14 @@ export async function collectionRig(options: { readonly skewsMs?: readonly [numb
     clock,
     chunks,
     gateways,
+    /** As a gateway does that dies in the middle of deleting the bucket. */
+    async beginDeletion(): Promise<void> {
+      const payload = buckets.encode({ type: 'BucketClosed', data: {} });
+      const actor = { user: CALLER.accountId, project: CALLER.accountId, requestId: CALLER.requestId };
+      const events = [{ type: 'BucketClosed', payload }];
+      await log.append({ stream: bucketStream('b'), events, expect: 'any', actor });
+      for (const { runner } of gateways) await runner.whenCaughtUp(await log.tail());
+    },
     /** A chunk that no write is under way for. */
     async orphan(owner: string): Promise<void> {
       const blob = (++orphans).toString(16).padStart(32, '0');
