@@ -1,5 +1,5 @@
-// Owns the end of a bucket's deletion, which has two steps (core/buckets): whoever meets a bucket between them
-// settles it, one way or the other, so a crash between them needs no recovery of its own.
+// Owns the end of a bucket's deletion, which has two steps (core/buckets): whoever meets a bucket between
+// them settles it, one way or the other, so a crash between them needs no recovery of its own.
 
 import { type BucketCommand, type BucketState, bucketDecider } from '#core/buckets/buckets.decider.ts';
 import { buckets as bucketLifecycle, bucketStream } from '#core/buckets/buckets.events.ts';
