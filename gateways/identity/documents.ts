@@ -81,22 +81,51 @@ export const accessRuleDocument = (rule: StoredApplicationCredential['accessRule
   return { id, service, method, path };
 };
 
-/** A list with its links; cut, and saying so, where there is more than anybody can want at once. */
-export function listAnswer(call: IdentityCall, name: string, entries: readonly object[]): Answer {
-  const self = `${call.base}/${(call.request.url ?? '').replace(/^.*?\/v3\//, '')}`;
-  const wanted = Math.min(limitOf(call), limits.identityListed);
-  return ok({
-    [name]: entries.slice(0, wanted),
-    links: { next: null, self, previous: null },
-    ...(entries.length > wanted && { truncated: true }),
-  });
+export interface Page {
+  /** The id behind which it begins; empty: at the beginning. */
+  readonly after: string;
+  readonly entries: number;
 }
 
-function limitOf(call: IdentityCall): number {
+/** By `limit` and `marker`; never more than anybody can want at once. @throws IdentityError 400 */
+export function pageOf(call: IdentityCall): Page {
   const asked = call.query.get('limit');
-  if (asked === undefined) return limits.identityListed;
-  if (!/^\d{1,9}$/.test(asked)) throw badRequest(`Invalid input for query parameter 'limit': ${asked}`);
-  return Number(asked);
+  if (asked !== undefined && !/^[1-9]\d{0,8}$/.test(asked)) {
+    throw badRequest(`Invalid input for query parameter 'limit': '${asked.slice(0, 64)}'`);
+  }
+  const after = call.query.get('marker') ?? '';
+  if (after.length > MARKER_CHARACTERS) throw badRequest("Invalid input for query parameter 'marker'");
+  return { after, entries: Math.min(Number(asked ?? limits.identityListed), limits.identityListed) };
+}
+
+const MARKER_CHARACTERS = 255;
+
+/**
+ * The page of a list that the query wants, with its links. What has an id is listed in the order of ids, so
+ * that what comes and goes between two pages moves nothing else from one to the other.
+ */
+export function listAnswer(call: IdentityCall, name: string, listed: readonly object[]): Answer {
+  const { after, entries } = pageOf(call);
+  const self = `${call.base}/${(call.request.url ?? '').replace(/^.*?\/v3\//, '')}`;
+  const rest = listed.every(hasId) ? inOrder(listed).filter(({ id }) => after === '' || id > after) : listed;
+  const page = rest.slice(0, entries);
+  const last = page.at(-1);
+  const isCut = rest.length > page.length;
+  const next = isCut && last && hasId(last) ? nextOf(self, last.id, page.length) : null;
+  return ok({ [name]: page, links: { next, self, previous: null }, ...(isCut && { truncated: true }) });
+}
+
+const hasId = (entry: object): entry is { readonly id: string } => 'id' in entry;
+
+function inOrder<Entry extends { readonly id: string }>(entries: readonly Entry[]): readonly Entry[] {
+  return [...entries].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function nextOf(self: string, marker: string, entries: number): string {
+  const url = new URL(self);
+  url.searchParams.set('limit', String(entries));
+  url.searchParams.set('marker', marker);
+  return url.toString();
 }
 
 /** `enabled` in a query: what is not `0` or `false` is true. */

@@ -164,11 +164,12 @@ export interface IdentityById {
   applicationCredential(credentialId: string): StoredApplicationCredential | undefined;
   catalog(): StoredCatalog;
   quotas(): StoredQuotas;
-  /** In order of id, those that `keep` wants, up to `most`. */
+  /** In order of id, those above `after` that `keep` wants, up to `most`. */
   list<Kind extends ThingKind>(
     kind: Kind,
     most: number,
     keep?: (thing: Things[Kind]) => boolean,
+    after?: string,
   ): Promise<readonly Things[Kind][]>;
   /** Ids of the projects below a project, or below a domain itself. */
   childrenOf(parentId: string, most: number): Promise<readonly string[]>;
@@ -196,8 +197,9 @@ export function createIdentityById(rows: RowReader): IdentityById {
     prefix: string,
     most: number,
     take: (rest: string, row: Uint8Array) => Value | undefined,
+    after = '',
   ): Promise<readonly Value[]> {
-    const cursor = rows.scan(under(prefix));
+    const cursor = rows.scan(under(prefix, after));
     const found: Value[] = [];
     try {
       for (;;) {
@@ -229,11 +231,16 @@ export function createIdentityById(rows: RowReader): IdentityById {
     applicationCredential: (credentialId) => read(rowKey.application(credentialId)),
     catalog: () => read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
     quotas: () => read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
-    list: (kind, most, keep = () => true) =>
-      gather(rowKey.thing(kind, ''), most, (_id, row) => {
-        const thing = readJson<Things[typeof kind]>(row);
-        return keep(thing) ? thing : undefined;
-      }),
+    list: (kind, most, keep = () => true, after = '') =>
+      gather(
+        rowKey.thing(kind, ''),
+        most,
+        (_id, row) => {
+          const thing = readJson<Things[typeof kind]>(row);
+          return keep(thing) ? thing : undefined;
+        },
+        after,
+      ),
     childrenOf: (parentId, most) => gather(rowKey.child(parentId, ''), most, (id) => id),
     membersOf: (groupId, most) => gather(rowKey.member(groupId, ''), most, (id) => id),
     assignmentsOf: (actorId, most) =>

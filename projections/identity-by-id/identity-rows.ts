@@ -1,7 +1,7 @@
 // Owns the keys and values of the rows of identity-by-id. Values are JSON: what identity keeps is small, and
 // whoever asks at each request keeps it decoded.
 
-import { endOfPrefix } from '../store/key-order.ts';
+import { endOfPrefix, keyAfter } from '../store/key-order.ts';
 import type { RowRange } from '../store/projection.ts';
 
 export type ThingKind = 'domain' | 'project' | 'user' | 'group' | 'role';
@@ -29,8 +29,9 @@ export const assignmentId = (actorId: string, targetId: string): string => `${ac
 export const claimId = (kind: ThingKind, scopeId: string, name: string): string =>
   `${kind}/${scopeId}/${name}`;
 
-export function under(prefix: string): RowRange {
-  return { gte: prefix, lt: endOfPrefix(prefix) };
+/** @param after of the rest of the key: only what lies above */
+export function under(prefix: string, after = ''): RowRange {
+  return { gte: after === '' ? prefix : keyAfter(prefix + after), lt: endOfPrefix(prefix) };
 }
 
 export const jsonRow = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));

@@ -1,7 +1,7 @@
 // Owns the operations of domains and groups, and what lists of things in domains have in common.
 
 import { limits } from '#core/kernel/limits.ts';
-import type { StoredGroup, Things } from '#projections/identity-by-id/identity-by-id.query.ts';
+import type { StoredGroup, ThingKind, Things } from '#projections/identity-by-id/identity-by-id.query.ts';
 import { administersCloud } from '#services/identity/effective-roles.ts';
 import {
   type Answer,
@@ -19,7 +19,7 @@ import {
   param,
   viewOf,
 } from '../call.ts';
-import { domainDocument, groupDocument, isWanted, listAnswer, userDocument } from '../documents.ts';
+import { domainDocument, groupDocument, isWanted, listAnswer, pageOf, userDocument } from '../documents.ts';
 import { badRequest, forbidden } from '../errors.ts';
 
 /** The domain of a list: what the query wants, or what the token is for. */
@@ -48,7 +48,18 @@ export async function listOf<Kind extends 'project' | 'user' | 'group'>(
     const thing = id === undefined ? undefined : view.get(kind, id);
     return listAnswer(call, `${kind}s`, thing && isListed(thing) ? [document(call, thing)] : []);
   }
-  const things = await view.list(kind, limits.identityListed + 1, isListed);
+  return listPage(call, kind, document, isListed);
+}
+
+/** The page of all things of a kind that is asked for: no more of them is read than that. */
+export async function listPage<Kind extends ThingKind>(
+  call: IdentityCall,
+  kind: Kind,
+  document: (call: IdentityCall, thing: Things[Kind]) => object,
+  isListed: (thing: Things[Kind]) => boolean,
+): Promise<Answer> {
+  const { after, entries } = pageOf(call);
+  const things = await viewOf(call).list(kind, entries + 1, isListed, after);
   return listAnswer(
     call,
     `${kind}s`,
@@ -111,16 +122,7 @@ function memberFacts(call: IdentityCall) {
 export const directoryOperations = {
   list_domains: {
     ...{ method: 'GET', path: '/v3/domains' },
-    async run(call) {
-      const domains = await viewOf(call).list('domain', limits.identityListed + 1, (domain) =>
-        isWanted(call, domain),
-      );
-      return listAnswer(
-        call,
-        'domains',
-        domains.map((domain) => domainDocument(call, domain)),
-      );
-    },
+    run: (call) => listPage(call, 'domain', domainDocument, (domain) => isWanted(call, domain)),
   },
   create_domain: {
     ...{ method: 'POST', path: '/v3/domains' },

@@ -17,9 +17,9 @@ import {
   param,
   viewOf,
 } from '../call.ts';
-import { isWanted, listAnswer, roleDocument } from '../documents.ts';
+import { isWanted, roleDocument } from '../documents.ts';
 import { IdentityError } from '../errors.ts';
-import { changesOf } from './directory.ts';
+import { changesOf, listPage } from './directory.ts';
 
 function roleOf(call: IdentityCall, name = 'role_id'): StoredRole {
   const id = param(call, name);
@@ -71,16 +71,11 @@ export const roleOperations = {
   list_roles: {
     ...{ method: 'GET', path: '/v3/roles' },
     facts: inOwnDomain,
-    async run(call) {
+    run(call) {
       // Without a word about it those of the whole cloud.
       const domainId = call.query.get('domain_id') ?? '';
       const isListed = (role: StoredRole) => role.domainId === domainId && isWanted(call, role);
-      const roles = await viewOf(call).list('role', ALL, isListed);
-      return listAnswer(
-        call,
-        'roles',
-        roles.map((role) => roleDocument(call, role)),
-      );
+      return listPage(call, 'role', roleDocument, isListed);
     },
   },
   create_role: {
