@@ -24,6 +24,7 @@ import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { effectiveRoles } from './identity/effective-roles.ts';
 import type { Identity } from './identity/identity.ts';
 import type { SecretSource } from './identity/passwords.ts';
+import { roleAmong } from './permissions.ts';
 
 /** Keys given by the operator instead of random ones, at the first start. */
 export interface GivenKey {
@@ -127,18 +128,19 @@ class AccountUseCases implements AccountService {
     const account = stored && accounts.get(stored.accountId);
     if (!account) return undefined;
     if (adoption.isUnknown(account.id)) await adoption.adopt(account);
-    if (!adoption.isEnabled(account.id)) return undefined;
+    const role = roleAmong([account.role]);
+    if (!adoption.isEnabled(account.id) || !role) return undefined;
     const secret = await this.#secretOf(accessKeyId, stored.sealedSecret, async () => {
       const key = account.keyBlob && (await this.#keys.find(account.keyBlob));
       return key ? unseal(key, stored.sealedSecret, accessKeyId) : undefined;
     });
     if (secret === undefined) return undefined;
-    const { id: accountId, name: accountName, canonicalId, role } = account;
+    const { id: accountId, name: accountName, canonicalId } = account;
     const owner = { accountId, accountName, canonicalId, role, secret };
     return { sealed: stored.sealedSecret, owner, isAccounts: true };
   }
 
-  /** A credential of a user who may write in the project: readers have no access by keys. */
+  /** A credential of a user opens the project as far as the user's roles there do. */
   async #openEc2(accessKeyId: string): Promise<Omit<OpenedKey, 'changes'> | undefined> {
     const { view, users } = this.#identity;
     const credential = view.ec2Credential(accessKeyId);
@@ -147,12 +149,13 @@ class AccountUseCases implements AccountService {
     if (!credential || !user?.enabled || !project?.enabled) return undefined;
     for (const { domainId } of [user, project]) if (!view.get('domain', domainId)?.enabled) return undefined;
     const roles = effectiveRoles(view, user, { kind: 'project', id: project.id });
-    if (!roles.some(({ name }) => name === 'member')) return undefined;
+    const role = roleAmong(roles.map(({ name }) => name));
+    if (!role) return undefined;
     const sealed = Buffer.from(credential.sealedSecret, 'base64');
     const secret = await this.#secretOf(accessKeyId, sealed, () => users.ec2Secret(accessKeyId));
     if (secret === undefined) return undefined;
     const { id: accountId, name: accountName } = project;
-    const owner = { accountId, accountName, canonicalId: canonicalIdOf(accountId), role: 'member', secret };
+    const owner = { accountId, accountName, canonicalId: canonicalIdOf(accountId), role, secret };
     return { sealed, owner, isAccounts: false };
   }
 

@@ -16,7 +16,7 @@ import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './con
 import { settleBucket } from './settle-bucket.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
-const COLLECTOR = { accountId: 'system', role: 'system', requestId: 'collection' } as const;
+const COLLECTOR = { accountId: 'system', role: 'admin', requestId: 'collection' } as const;
 
 /**
  * Called for each attempt to append an event that names the blob, under a guard of the bucket's revision.

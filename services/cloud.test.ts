@@ -139,6 +139,30 @@ test('nobody but the owner gets at a bucket', async (t) => {
   t.deepEqual(await cloud.buckets.list(BOB, '', 10), []);
 });
 
+test('a reader of the project reads, and changes nothing', async (t) => {
+  const { cloud } = await withBucket(t);
+  await cloud.objects.put(ADA, putting('k', 'kept'));
+  const upload = await cloud.uploads.start(ADA, { bucket: 'b', key: 'u', ...draftOf('') });
+  if (isRejected(upload)) return t.fail(upload.rejected);
+  const reader: Caller = { ...ADA, role: 'reader' };
+  t.like(await cloud.objects.get(reader, 'b', 'k'), { sizeBytes: 4 });
+  t.like(await cloud.uploads.get(reader, 'b', 'u', upload.uploadId), { key: 'u' });
+  t.is((await cloud.buckets.list(reader, '', 10)).length, 1);
+  const source = new ScriptedSource({ slices: [Buffer.from('x')], sizeBytes: 1, eager: true });
+  const part = { partNumber: 1, source, digests: ['md5'] as const, describe: () => ({ etag: md5('x') }) };
+  const refusals = await Promise.all([
+    cloud.buckets.create(reader, 'new', 'us-east-1'),
+    cloud.buckets.delete(reader, 'b'),
+    cloud.objects.put(reader, putting('k', 'lost')),
+    cloud.objects.delete(reader, 'b', 'k', {}),
+    cloud.uploads.start(reader, { bucket: 'b', key: 'u', ...draftOf('') }),
+    cloud.uploads.putPart(reader, { upload, ...part }),
+    cloud.uploads.abort(reader, upload),
+  ]);
+  for (const refused of refusals) t.deepEqual<unknown, unknown>(refused, { rejected: 'access-denied' });
+  t.like(await cloud.objects.get(ADA, 'b', 'k'), { etag: md5('kept') });
+});
+
 test('a bucket with an object stays, an empty one goes, and its name is free again', async (t) => {
   const { cloud } = await withBucket(t);
   await cloud.objects.put(ADA, putting('k', 'x'));

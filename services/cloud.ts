@@ -22,10 +22,13 @@ import type {
   DigestAlgorithm,
   WrittenBlob,
 } from '#storage-nodes/stream/blob-stream.ts';
+import type { Permission, Role } from './permissions.ts';
 
 export interface Caller {
+  /** The project that it calls for. */
   readonly accountId: string;
-  readonly role: string;
+  /** There. */
+  readonly role: Role;
   readonly requestId: string;
 }
 
@@ -115,6 +118,11 @@ export interface CompleteUploadRequest {
 }
 
 export interface Buckets {
+  /**
+   * Whether the caller may do that at the bucket, to be asked before anything else of a request is read;
+   * every use case judges it again. A bucket that is not there is in nobody's way.
+   */
+  allows(caller: Caller, permission: Permission, name: string): boolean | Promise<boolean>;
   create(caller: Caller, name: string, region: string): Promise<StoredBucket | Rejection<BucketRejection>>;
   get(caller: Caller, name: string): Promise<StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>>;
   /** In order of name, those above `after`. */
@@ -168,7 +176,7 @@ export interface AccessKeyOwner {
   readonly accountId: string;
   readonly accountName: string;
   readonly canonicalId: string;
-  readonly role: string;
+  readonly role: Role;
   readonly secret: string;
 }
 

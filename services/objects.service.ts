@@ -75,7 +75,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
       command,
       actor: actorOf(caller),
       view: (): View<ObjectState> | Rejection<ObjectRejection | Refused> => {
-        const found = this.#buckets.find(caller, bucket);
+        const found = this.#buckets.find(caller, bucket, 'write-objects');
         if (isRejected(found)) return found;
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
         const more = guards(found);
@@ -129,7 +129,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
   async get(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const found = this.#buckets.find(caller, bucket);
+    const found = this.#buckets.find(caller, bucket, 'read-objects');
     if (isRejected(found)) return found;
     return this.#context.objects.get(bucket, key) ?? { rejected: 'no-such-key' };
   }
@@ -145,7 +145,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
   async list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const found = this.#buckets.find(caller, request.bucket);
+    const found = this.#buckets.find(caller, request.bucket, 'read-bucket');
     return isRejected(found) ? found : this.#context.objects.list(request);
   }
 
@@ -164,7 +164,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
       command: { type: 'DeleteObject', condition },
       actor: actorOf(caller),
       view: () => {
-        const found = this.#buckets.find(caller, bucket);
+        const found = this.#buckets.find(caller, bucket, 'write-objects');
         return isRejected(found) ? found : this.#viewOf(bucket, key);
       },
       refresh: () => untilCaughtUp(this.#context),
@@ -201,7 +201,7 @@ export function refusalBeforeBody(
   key: string,
   condition: WriteCondition,
 ): Rejection<ObjectRejection> | undefined {
-  const found = buckets.find(caller, bucket);
+  const found = buckets.find(caller, bucket, 'write-objects');
   if (isRejected(found)) return found;
   if (!isConditional(condition)) return undefined;
   return judgeCondition(stateOf(context.objects.get(bucket, key)), condition);

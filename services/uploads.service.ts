@@ -45,6 +45,7 @@ import {
   pendingWrite,
   refusalBeforeBody,
 } from './objects.service.ts';
+import type { Permission } from './permissions.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
 export function createUploads(
@@ -83,7 +84,7 @@ class UploadUseCases implements Uploads {
       command: { type: 'StartUpload', upload },
       actor: actorOf(caller),
       view: (): View<UploadState> | Rejection<ObjectRejection> => {
-        const found = this.#buckets.find(caller, bucket);
+        const found = this.#buckets.find(caller, bucket, 'write-objects');
         if (isRejected(found)) return found;
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
         const alsoAt = [{ stream: bucketStream(bucket), revision: found.revision }];
@@ -108,7 +109,7 @@ class UploadUseCases implements Uploads {
   ): Promise<StoredUpload | Rejection<UploadRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const upload = this.#find(caller, bucket, uploadId);
+    const upload = this.#find(caller, bucket, uploadId, 'read-bucket');
     if (isRejected(upload)) return upload;
     return upload.key === key ? upload : { rejected: 'no-such-upload' };
   }
@@ -139,9 +140,9 @@ class UploadUseCases implements Uploads {
         command: { type: 'PutPart', part },
         actor: actorOf(caller),
         view: () => {
-          const found = this.#find(caller, bucket, uploadId);
+          const found = this.#find(caller, bucket, uploadId, 'write-objects');
           if (isRejected(found)) return found;
-          const target = this.#buckets.find(caller, bucket);
+          const target = this.#buckets.find(caller, bucket, 'write-objects');
           if (isRejected(target)) return target;
           assertNameable(target, write);
           const alsoAt = [
@@ -169,7 +170,7 @@ class UploadUseCases implements Uploads {
   ): Promise<UploadListPage | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const found = this.#buckets.find(caller, request.bucket);
+    const found = this.#buckets.find(caller, request.bucket, 'read-bucket');
     return isRejected(found) ? found : this.#context.uploads.list(request);
   }
 
@@ -188,7 +189,7 @@ class UploadUseCases implements Uploads {
       owner: upload.owner,
     };
     const guards = (): readonly StreamGuard[] | Rejection<UploadRejection> => {
-      const found = this.#find(caller, bucket, uploadId);
+      const found = this.#find(caller, bucket, uploadId, 'write-objects');
       if (isRejected(found)) return found;
       // A part that was replaced since it was chosen must not be named: its bytes may be collected.
       if (!chosen.every((part) => isCurrent(this.#context, upload, part)))
@@ -203,17 +204,18 @@ class UploadUseCases implements Uploads {
   }
 
   async abort(caller: Caller, upload: StoredUpload): Promise<undefined | Rejection<UploadRejection>> {
-    const found = this.#find(caller, upload.bucket, upload.uploadId);
+    const found = this.#find(caller, upload.bucket, upload.uploadId, 'write-objects');
     return isRejected(found) ? found : endUpload(this.#context, caller, upload, { type: 'AbortUpload' });
   }
 
-  /** The upload, as long as it is active and the caller may use it. */
+  /** The upload, as long as it is active and the caller may do that in its bucket. */
   #find(
     caller: Caller,
     bucket: string,
     uploadId: string,
+    permission: Permission,
   ): StoredUpload | Rejection<'access-denied' | 'no-such-bucket' | 'no-such-upload'> {
-    const found = this.#buckets.find(caller, bucket);
+    const found = this.#buckets.find(caller, bucket, permission);
     if (isRejected(found)) return found;
     return this.#context.uploads.get(bucket, uploadId) ?? { rejected: 'no-such-upload' };
   }

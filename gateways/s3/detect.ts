@@ -28,7 +28,8 @@ export type OperationName =
   | 'ListParts'
   | 'ListMultipartUploads';
 
-type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+export const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
+type Method = (typeof METHODS)[number];
 
 interface Unbuilt {
   readonly unbuilt: string;
@@ -63,7 +64,7 @@ const OBJECT: Methods = {
   DELETE: 'DeleteObject',
 };
 
-const BUCKET_SUBRESOURCES: Subresources = {
+export const BUCKET_SUBRESOURCES: Subresources = {
   location: { GET: 'GetBucketLocation' },
   uploads: { GET: 'ListMultipartUploads' },
   delete: { POST: 'DeleteObjects' },
@@ -100,7 +101,7 @@ const BUCKET_SUBRESOURCES: Subresources = {
   website: configuration('BucketWebsite'),
 };
 
-const OBJECT_SUBRESOURCES: Subresources = {
+export const OBJECT_SUBRESOURCES: Subresources = {
   uploads: { POST: 'CreateMultipartUpload' },
   uploadId: {
     GET: 'ListParts',

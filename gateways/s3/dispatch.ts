@@ -1,6 +1,6 @@
-// Owns the way of every S3 request: which bucket and key, who calls, which operation, run it, answer what
-// went wrong. Guarantee: no operation runs for a caller that is not authenticated, and whatever is thrown
-// becomes S3's own error.
+// Owns the way of every S3 request: which bucket and key, who calls, which operation, may they, run it,
+// answer what went wrong. Guarantee: no operation runs for a caller that is not authenticated, nor before its
+// row in operations/operations.ts was judged, and whatever is thrown becomes S3's own error.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
@@ -38,12 +38,15 @@ export async function dispatch(
     const made = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
     const call = made instanceof Promise ? await made : made;
     const reads = request.method === 'GET' || request.method === 'HEAD';
-    if (!reads) refuseUnbuiltHeaders(call.headers);
     const copies = !reads && call.headers['x-amz-copy-source'] !== undefined;
     const { query } = call;
-    const operation = detect({ method: request.method ?? '', ...address, query, copies });
+    const name = detect({ method: request.method ?? '', ...address, query, copies });
+    const { needs, run } = OPERATIONS[name];
+    const allowed = gateway.cloud.buckets.allows(call.caller, needs, address.bucket);
+    if (!(typeof allowed === 'boolean' ? allowed : await allowed)) throw new S3Error('AccessDenied');
+    if (!reads) refuseUnbuiltHeaders(call.headers);
     if (call.headers['x-amz-expected-bucket-owner'] !== undefined) await checkExpectedOwner(call);
-    await OPERATIONS[operation](call);
+    await run(call);
   } catch (error) {
     const failure = failureOf(error);
     // What is not built is the client's affair; whatever else is a 5xx is ours.

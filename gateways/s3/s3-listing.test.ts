@@ -43,7 +43,7 @@ test.before(async () => {
   await put(Bucket, TREE);
   await put(ODD, ODD_KEYS);
   const owner = (await server.memory.accounts.listAccounts()).find(({ name }) => name === 'owner');
-  const caller = { accountId: owner?.accountId ?? '', role: 'member', requestId: '' };
+  const caller = { accountId: owner?.accountId ?? '', role: 'member', requestId: '' } as const;
   await server.client.send(new CreateBucketCommand({ Bucket: PAGED }));
   for (let i = 0; i < 1_005; i++) {
     const outcome = await server.memory.cloud.objects.put(caller, {

@@ -82,7 +82,7 @@ test('the keys of an account open only while its user and project are enabled', 
   await close();
 });
 
-test('an EC2 credential opens its project as long as the user may write there', async (t) => {
+test('an EC2 credential opens its project as far as the roles of the user there do', async (t) => {
   const { identity, cloud, close } = await open();
   const u = made(await identity.users.createUser(ACTOR, user('bob')));
   const p = made(await identity.directory.createProject(ACTOR, project('web')));
@@ -94,12 +94,14 @@ test('an EC2 credential opens its project as long as the user may write there', 
   const to = { kind: 'user', id: u } as const;
   t.is(await opened(), undefined);
   made(await identity.roles.grant(ACTOR, to, { kind: 'project', id: p }, reader, false));
-  t.is(await opened(), undefined);
+  t.like(await opened(), { accountId: p, role: 'reader', secret });
   made(await identity.roles.grant(ACTOR, to, { kind: 'project', id: p }, member, false));
   t.like(await opened(), { accountId: p, accountName: 'web', role: 'member', secret });
   t.is(cloud.accounts.owner(p).displayName, 'web');
   made(await identity.roles.withdraw(ACTOR, u, { kind: 'project', id: p }, member, false));
   t.is(cloud.accounts.accessKey(accessKeyId), undefined);
+  t.like(await opened(), { accountId: p, role: 'reader', secret });
+  made(await identity.roles.withdraw(ACTOR, u, { kind: 'project', id: p }, reader, false));
   t.is(await opened(), undefined);
   await close();
 });
@@ -134,7 +136,7 @@ test('a project with something below it, or with buckets, stays as it was', asyn
   });
   t.is(await directory.deleteProject(ACTOR, child), undefined);
   t.is(await directory.deleteProject(ACTOR, parent), undefined);
-  const caller = { accountId, role: 'member', requestId: 'r' };
+  const caller = { accountId, role: 'member', requestId: 'r' } as const;
   made(await cloud.buckets.create(caller, 'photos', 'here'));
   t.deepEqual(await directory.deleteProject(ACTOR, accountId), { rejected: 'project-owns-buckets' });
   await close();

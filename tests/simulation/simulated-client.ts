@@ -13,7 +13,7 @@ import type { OpenGateway } from './simulated-gateway.ts';
 import type { Chance, World } from './world.ts';
 
 export const BUCKETS = ['one', 'two'] as const;
-export const CALLER: Caller = { accountId: 'account', role: 'user', requestId: 'request' };
+export const CALLER: Caller = { accountId: 'account', role: 'member', requestId: 'request' };
 const THINK_MS = 60;
 const PATTERN_BYTES = 61;
 const PATIENCE_MS = 60_000;

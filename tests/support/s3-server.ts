@@ -10,6 +10,7 @@ import { createHttpServer } from '#gateways/edge/http-server.ts';
 import { createS3Gateway } from '#gateways/s3/index.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { type MemoryCloud, openMemoryCloud } from './memory-cloud.ts';
+import type { AccessKey } from './signed-requests.ts';
 
 export interface RawAnswer {
   readonly status: number;
@@ -36,11 +37,6 @@ export interface S3ServerOptions {
   readonly memory?: MemoryCloud;
   /** Of the accounts `owner` and `other`, where another gateway has made them. */
   readonly keys?: readonly AccessKey[];
-}
-
-interface AccessKey {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
 }
 
 /** What the SDK hands to whoever carries its requests. */
@@ -121,10 +117,11 @@ export class S3Server {
     return new S3Client({ ...this.#config, ...config });
   }
 
-  /** Signed by the SDK as it is given; the answer as it came. */
-  async raw(raw: RawRequest): Promise<RawAnswer> {
+  /** Signed by the SDK as it is given, by default with the key of `owner`; the answer as it came. */
+  async raw(raw: RawRequest, credentials?: AccessKey): Promise<RawAnswer> {
     let answer: RawAnswer | undefined;
     const carrier = this.with({
+      ...(credentials && { credentials }),
       requestHandler: {
         handle: async (signed: SignedHttpRequest) => {
           answer = await this.#carry(signed, raw);

@@ -1,5 +1,7 @@
-// Owns which function carries out which operation. A new operation does not compile until it has one.
+// Owns the table of operations: what each needs, and which function carries it out. A new operation does not
+// compile until it has its row; dispatch.ts judges the row before it runs the operation.
 
+import type { Permission } from '#services/permissions.ts';
 import type { S3Call } from '../call.ts';
 import type { OperationName } from '../detect.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
@@ -17,28 +19,33 @@ import {
 } from './uploads.ts';
 import { deleteObject, putObject } from './write-object.ts';
 
-/** Answers the call, or throws what dispatch answers as an error. */
-export type Operation = (call: S3Call) => Promise<void>;
+export interface Operation {
+  /** Of the caller, at the bucket that the request names. */
+  readonly needs: Permission;
+  /** Answers the call, or throws what dispatch answers as an error. */
+  readonly run: (call: S3Call) => Promise<void>;
+}
 
 export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
-  ListBuckets: listBuckets,
-  CreateBucket: createBucket,
-  HeadBucket: headBucket,
-  DeleteBucket: deleteBucket,
-  GetBucketLocation: getBucketLocation,
-  ListObjects: listObjects,
-  ListObjectsV2: listObjectsV2,
-  DeleteObjects: deleteObjects,
-  GetObject: getObject,
-  HeadObject: headObject,
-  PutObject: putObject,
-  CopyObject: copyObject,
-  DeleteObject: deleteObject,
-  CreateMultipartUpload: createMultipartUpload,
-  UploadPart: uploadPart,
-  UploadPartCopy: uploadPartCopy,
-  CompleteMultipartUpload: completeMultipartUpload,
-  AbortMultipartUpload: abortMultipartUpload,
-  ListParts: listParts,
-  ListMultipartUploads: listMultipartUploads,
+  ListBuckets: { needs: 'list-buckets', run: listBuckets },
+  CreateBucket: { needs: 'make-bucket', run: createBucket },
+  HeadBucket: { needs: 'read-bucket', run: headBucket },
+  DeleteBucket: { needs: 'delete-bucket', run: deleteBucket },
+  GetBucketLocation: { needs: 'read-bucket', run: getBucketLocation },
+  ListObjects: { needs: 'read-bucket', run: listObjects },
+  ListObjectsV2: { needs: 'read-bucket', run: listObjectsV2 },
+  DeleteObjects: { needs: 'write-objects', run: deleteObjects },
+  GetObject: { needs: 'read-objects', run: getObject },
+  HeadObject: { needs: 'read-objects', run: headObject },
+  PutObject: { needs: 'write-objects', run: putObject },
+  // The reading of a source is judged at the source's bucket, where it is opened.
+  CopyObject: { needs: 'write-objects', run: copyObject },
+  DeleteObject: { needs: 'write-objects', run: deleteObject },
+  CreateMultipartUpload: { needs: 'write-objects', run: createMultipartUpload },
+  UploadPart: { needs: 'write-objects', run: uploadPart },
+  UploadPartCopy: { needs: 'write-objects', run: uploadPartCopy },
+  CompleteMultipartUpload: { needs: 'write-objects', run: completeMultipartUpload },
+  AbortMultipartUpload: { needs: 'write-objects', run: abortMultipartUpload },
+  ListParts: { needs: 'read-bucket', run: listParts },
+  ListMultipartUploads: { needs: 'read-bucket', run: listMultipartUploads },
 };
