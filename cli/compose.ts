@@ -33,6 +33,7 @@ import type { WireCredentials } from '#storage-nodes/wire/node-wire.ts';
 import type { CloudNodes } from './cloud-nodes.ts';
 import { CallSigner, type ClusterSecret, obtainOwnSecret } from './cluster-secret.ts';
 import type { ControlTransport } from './control-grpc.ts';
+import type { IdentitySettings } from './identity-settings.ts';
 import { joinCluster, type OpenNode } from './join-cluster.ts';
 import { type DaemonSpec, NodeDaemons } from './node-daemons.ts';
 import type { LogSource } from './open-log.ts';
@@ -48,6 +49,7 @@ export interface CloudOptions {
   readonly logger: Logger;
   /** Of hashing a password: a power of two. Default: services/identity/passwords.ts. */
   readonly passwordCost?: number;
+  readonly identitySettings?: IdentitySettings;
   /** Told of what makes going on unsafe: the process should stop. */
   onFault(error: unknown): void;
 }
@@ -204,7 +206,7 @@ async function compose<Nodes extends CloudNodes>(
     const { cloud, accounts, identity } = createCloud(
       context,
       chunkSubjectKeys({ chunks: nodes.chunks, wrappingKey, random }),
-      { passwordCost: passwordCostOf(options.passwordCost) },
+      { passwordCost: passwordCostOf(options.passwordCost), ...options.identitySettings },
     );
     const collection = new BucketCollection(context, clock, limits.collectorGraceMs);
     const collector = new Collector({

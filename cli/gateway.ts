@@ -9,6 +9,7 @@ import { type AccessOptions, accessOf } from './cluster-options.ts';
 import { serveCluster } from './cluster-service.ts';
 import { controlTransport, type OpenCloud, openGateway } from './compose.ts';
 import { serveControlCalls } from './control-grpc.ts';
+import { readIdentitySettings } from './identity-settings.ts';
 import { logSource } from './open-log.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import { type Endpoints, type HostAndPort, hostAndPort, serveClients } from './serve-clients.ts';
@@ -25,6 +26,7 @@ export interface GatewayCommand extends AccessOptions {
   readonly firstNodes: number;
   readonly region: string;
   readonly s3Domain?: string;
+  readonly identitySettings?: string;
   readonly drain: number;
 }
 
@@ -33,12 +35,13 @@ export async function gateway(options: GatewayCommand): Promise<void> {
   const { s3, admin, openstack, region, s3Domain: domain, firstNodes, passwordCost } = options;
   const access = accessOf(options);
   const log = logSource(options.log);
+  const identitySettings = readIdentitySettings(options.identitySettings);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
     const open = await openGateway({
       ...{ directory: resolve(options.data), clock: systemClock, random: systemRandom, logger, access, log },
-      ...{ passwordCost },
+      ...{ passwordCost, identitySettings },
       onFault: (error) => {
         logger.fatal({ err: error }, 'the gateway cannot go on');
         stop.now(1);

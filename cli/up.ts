@@ -8,6 +8,7 @@ import { systemClock } from '#core/kernel/clock.ts';
 import { systemRandom } from '#core/kernel/random.ts';
 import { banner } from './banner.ts';
 import { openCloud } from './compose.ts';
+import { readIdentitySettings } from './identity-settings.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import { type Endpoints, serveClients } from './serve-clients.ts';
 
@@ -21,17 +22,19 @@ export interface UpOptions {
   readonly passwordCost: number;
   readonly region: string;
   readonly s3Domain?: string;
+  readonly identitySettings?: string;
 }
 
 /** Resolves when the cloud has stopped. */
 export async function up(options: UpOptions): Promise<void> {
   const { host, region, s3Port, adminPort, openstackPort, passwordCost, s3Domain: domain } = options;
   const directory = resolve(options.data);
+  const identitySettings = readIdentitySettings(options.identitySettings);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
     const open = await openCloud({
-      ...{ directory, clock: systemClock, random: systemRandom, logger, passwordCost },
+      ...{ directory, clock: systemClock, random: systemRandom, logger, passwordCost, identitySettings },
       onFault: (error) => {
         logger.fatal({ err: error }, 'the cloud cannot go on');
         stop.now(1);

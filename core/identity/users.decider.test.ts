@@ -1,6 +1,7 @@
 // Owns the specification of a user's life: groups, credentials, and the key of the secrets.
 
 import test from 'ava';
+import { limits } from '#core/kernel/limits.ts';
 import { deciderSpec } from '#tests/support/decider-spec.ts';
 import { userDecider } from './users.decider.ts';
 import type { UserEvent } from './users.events.ts';
@@ -13,6 +14,7 @@ const created: UserEvent = { type: 'UserCreated', data: user };
 const deleted: UserEvent = { type: 'UserDeleted', data: {} };
 const joined: UserEvent = { type: 'GroupJoined', data: { groupId: 'g' } };
 const sealed = new Uint8Array([1]);
+const password = { sealedHash: sealed, bySelf: false, mustChange: false, neverExpires: false, formerKept: 0 };
 const ec2 = { accessKeyId: 'K', projectId: 'p', sealedSecret: sealed };
 const application = {
   ...{ credentialId: 'c', name: 'ci', description: '', projectId: 'p', roleIds: ['r'] },
@@ -29,7 +31,7 @@ test('only a user who is there can be changed', (t) => {
     .when({ type: 'CreateUser', ...user })
     .then({ rejected: 'user-exists' });
   given(created, deleted)
-    .when({ type: 'SetPassword', sealedHash: sealed })
+    .when({ type: 'SetPassword', ...password })
     .then({ rejected: 'no-such-user' });
   given(created, deleted)
     .when({ type: 'CreateUser', ...user })
@@ -74,4 +76,32 @@ test('a user names the key of the secrets once', (t) => {
   const named: UserEvent = { type: 'SubjectKeyMade', data: { keyBlob: 'b' } };
   given(created).when({ type: 'NameUserKey', keyBlob: 'b' }).then([named]);
   given(created, named).when({ type: 'NameUserKey', keyBlob: 'c' }).then([]);
+});
+
+test('a credential of another type is set while it is there, and a user has only so many', (t) => {
+  const { given } = deciderSpec(t, userDecider);
+  const totp = { credentialId: 't', kind: 'totp', projectId: '', sealedBlob: sealed };
+  const set: UserEvent = { type: 'CredentialSet', data: totp };
+  const none = { rejected: 'no-such-credential' } as const;
+  given(created)
+    .when({ type: 'CreateCredential', ...totp })
+    .then([set]);
+  given(created, set)
+    .when({ type: 'CreateCredential', ...totp })
+    .then({ rejected: 'credential-exists' });
+  given(created, set)
+    .when({ type: 'ChangeCredential', ...totp })
+    .then([set]);
+  given(created)
+    .when({ type: 'ChangeCredential', ...totp })
+    .then(none);
+  given(created, set, { type: 'CredentialDeleted', data: { credentialId: 't' } })
+    .when({ type: 'DeleteCredential', credentialId: 't' })
+    .then(none);
+  const many = Array.from({ length: limits.credentialsPerUser }, (_, number): UserEvent => {
+    return { type: 'CredentialSet', data: { ...totp, credentialId: `${number}` } };
+  });
+  given(created, ...many)
+    .when({ type: 'CreateCredential', ...totp })
+    .then({ rejected: 'too-many-credentials' });
 });

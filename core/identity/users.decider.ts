@@ -12,6 +12,8 @@ interface ActiveUser {
   readonly groupIds: readonly string[];
   readonly accessKeyIds: readonly string[];
   readonly applicationCredentials: readonly { readonly id: string; readonly name: string }[];
+  /** Of other types. */
+  readonly credentialIds: readonly string[];
   readonly keyBlob?: string;
 }
 
@@ -22,7 +24,13 @@ export type UserCommand =
   | ({ readonly type: 'UpdateUser' } & DataOf<'UserUpdated'>)
   /** Nothing happens where the user has a key: whoever made another throws it away. */
   | { readonly type: 'NameUserKey'; readonly keyBlob: string }
-  | { readonly type: 'SetPassword'; readonly sealedHash: Uint8Array }
+  | ({ readonly type: 'SetPassword' } & DataOf<'PasswordSet'>)
+  | ({ readonly type: 'SetOptions' } & DataOf<'UserOptionsSet'>)
+  | ({ readonly type: 'LockOut' } & DataOf<'UserLockedOut'>)
+  | { readonly type: 'NoteSeen' }
+  | ({ readonly type: 'CreateCredential' } & DataOf<'CredentialSet'>)
+  | ({ readonly type: 'ChangeCredential' } & DataOf<'CredentialSet'>)
+  | { readonly type: 'DeleteCredential'; readonly credentialId: string }
   | { readonly type: 'RevokeTokens' }
   | { readonly type: 'JoinGroup'; readonly groupId: string }
   | { readonly type: 'LeaveGroup'; readonly groupId: string }
@@ -37,6 +45,7 @@ export type UserDecisionCode =
   | 'no-such-user'
   | 'no-such-membership'
   | 'no-such-credential'
+  | 'credential-exists'
   | 'no-such-application-credential'
   | 'application-credential-exists'
   | 'too-many-groups'
@@ -57,7 +66,8 @@ export const userDecider: Decider<UserState, UserCommand, UserEvent, UserDecisio
 
   evolve(state, event) {
     if (event.type === 'UserCreated') {
-      return { status: 'active', groupIds: [], accessKeyIds: [], applicationCredentials: [] };
+      const nothing = { groupIds: [], accessKeyIds: [], applicationCredentials: [], credentialIds: [] };
+      return { status: 'active', ...nothing };
     }
     if (event.type === 'UserDeleted') return { status: 'deleted' };
     return state.status === 'active' ? evolveActive(state, event) : state;
@@ -76,8 +86,18 @@ function decideActive(
     case 'NameUserKey':
       if (state.keyBlob !== undefined) return [];
       return [{ type: 'SubjectKeyMade', data: { keyBlob: command.keyBlob } }];
-    case 'SetPassword':
-      return [{ type: 'PasswordSet', data: { sealedHash: command.sealedHash } }];
+    case 'SetPassword': {
+      const { type: _, ...data } = command;
+      return [{ type: 'PasswordSet', data }];
+    }
+    case 'SetOptions':
+      return [{ type: 'UserOptionsSet', data: { flags: command.flags, factorRules: command.factorRules } }];
+    case 'LockOut': {
+      const { type: _, ...data } = command;
+      return [{ type: 'UserLockedOut', data }];
+    }
+    case 'NoteSeen':
+      return [{ type: 'UserSeen', data: {} }];
     case 'RevokeTokens':
       return [{ type: 'TokensRevoked', data: {} }];
     case 'JoinGroup':
@@ -112,8 +132,26 @@ function decideActive(
     case 'DeleteUser':
       return [{ type: 'UserDeleted', data: {} }];
     default:
-      return unreachable(command);
+      return decideCredential(state, command);
   }
+}
+
+function decideCredential(
+  { credentialIds }: ActiveUser,
+  command: Extract<UserCommand, { type: `${string}Credential`; credentialId: string }> & {
+    type: 'CreateCredential' | 'ChangeCredential' | 'DeleteCredential';
+  },
+): ReturnType<typeof userDecider.decide> {
+  const isThere = credentialIds.includes(command.credentialId);
+  if (command.type === 'CreateCredential') {
+    if (isThere) return { rejected: 'credential-exists' };
+    if (credentialIds.length >= limits.credentialsPerUser) return { rejected: 'too-many-credentials' };
+  } else if (!isThere) {
+    return { rejected: 'no-such-credential' };
+  }
+  const { type, ...data } = command;
+  if (type === 'DeleteCredential') return [{ type: 'CredentialDeleted', data }];
+  return [{ type: 'CredentialSet', data: data as DataOf<'CredentialSet'> }];
 }
 
 function evolveActive(
@@ -125,7 +163,18 @@ function evolveActive(
     case 'UserUpdated':
     case 'PasswordSet':
     case 'TokensRevoked':
+    case 'UserOptionsSet':
+    case 'UserLockedOut':
+    case 'UserSeen':
       return state;
+    case 'CredentialSet': {
+      const others = state.credentialIds.filter((id) => id !== event.data.credentialId);
+      return { ...state, credentialIds: [...others, event.data.credentialId] };
+    }
+    case 'CredentialDeleted': {
+      const kept = state.credentialIds.filter((id) => id !== event.data.credentialId);
+      return { ...state, credentialIds: kept };
+    }
     case 'SubjectKeyMade':
       return { ...state, keyBlob: event.data.keyBlob };
     case 'GroupJoined':

@@ -40,8 +40,22 @@ export const users = lifecycle('users', {
     },
     /** The blob of the key under which the user's secrets are sealed: made with the first of them. */
     SubjectKeyMade: { id: 3, ...ACTIVE, data: { keyBlob: text(1) } },
-    /** A memory-hard hash, sealed. All tokens from before are void. */
-    PasswordSet: { id: 4, ...ACTIVE, data: { sealedHash: bytes(1) } },
+    /** A memory-hard hash, sealed. All tokens from before are void; who was locked out no longer is. */
+    PasswordSet: {
+      id: 4,
+      ...ACTIVE,
+      data: {
+        sealedHash: bytes(1),
+        /** By the user, not by an administrator. */
+        bySelf: flag(2),
+        /** Only good for choosing another. */
+        mustChange: flag(3),
+        /** Set by the operator of the cloud, who is not to be locked out of it by time. */
+        neverExpires: flag(4),
+        /** How many of the hashes from before are kept, so that none of them comes back. */
+        formerKept: uint(5),
+      },
+    },
     TokensRevoked: { id: 5, ...ACTIVE, data: {} },
     GroupJoined: { id: 6, ...ACTIVE, data: { groupId: text(1) } },
     GroupLeft: { id: 7, ...ACTIVE, data: { groupId: text(1) } },
@@ -69,6 +83,33 @@ export const users = lifecycle('users', {
       },
     },
     ApplicationCredentialDeleted: { id: 11, ...ACTIVE, data: { credentialId: text(1) } },
+    /** All that hold from now on. */
+    UserOptionsSet: {
+      id: 13,
+      ...ACTIVE,
+      data: {
+        flags: list(1, { name: text(1), value: flag(2) }),
+        /** Each a set of methods that together are enough. */
+        factorRules: list(2, { methods: texts(1) }),
+      },
+    },
+    /** After too many wrong passwords. Until a moment, or until somebody enables the user. */
+    UserLockedOut: { id: 14, ...ACTIVE, data: { untilMs: optional(uint(1)) } },
+    /** The first login of a day; told only where users who stay away are disabled. */
+    UserSeen: { id: 15, ...ACTIVE, data: {} },
+    /** A secret of any other type, such as the seed of one-time passwords. Also when it is changed. */
+    CredentialSet: {
+      id: 16,
+      ...ACTIVE,
+      data: {
+        credentialId: text(1),
+        kind: text(2),
+        /** Empty: for none. */
+        projectId: text(3),
+        sealedBlob: bytes(4),
+      },
+    },
+    CredentialDeleted: { id: 17, ...ACTIVE, data: { credentialId: text(1) } },
     UserDeleted: { id: 12, from: ['active'], to: 'deleted', data: {} },
   },
 });

@@ -202,6 +202,15 @@ export const limits = {
   passwordHashesAtOnce: 2,
   passwordHashesWaiting: 64,
   passwordBytes: 1_024,
+  /** Hashes kept of one user, so that no password comes back. */
+  formerPasswords: 24,
+  /** Users whose wrong passwords are counted; whose are oldest is forgotten first. */
+  failedLogins: 10_000,
+  credentialsPerUser: 100,
+  credentialBlobBytes: 64 * KIB,
+  factorRules: 20,
+  /** RFC 6238, 5.2: as much later a one-time password may still arrive. */
+  totpStepsBefore: 1,
   /** What a question about identity lists at most. */
   identityListed: 10_000,
   verifiedTokens: 10_000,
@@ -287,6 +296,11 @@ export const limits = {
    */
   httpDrainBytes: 16 * MIB,
   shutdownGraceMs: 30_000,
+
+  // Objects that are made of others.
+  assembledDepth: 10,
+  /** Of what is read as one by a prefix. */
+  joinedParts: 10_000,
 
   // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object
   // key names").

@@ -9,6 +9,7 @@ import type {
   StoredRole,
   StoredUser,
 } from '#projections/identity-by-id/identity-by-id.query.ts';
+import { isActive, passwordEndMs } from '#services/identity/login-policy.ts';
 import { type Answer, type IdentityCall, ok } from './call.ts';
 import { badRequest } from './errors.ts';
 
@@ -30,11 +31,28 @@ export function projectDocument(call: IdentityCall, project: StoredProject) {
   };
 }
 
+/** When the password is good for nothing but choosing another, in Keystone's form. */
+export function passwordExpiresAt(call: IdentityCall, user: StoredUser): string | null {
+  const endMs = passwordEndMs(call.gateway.identity.logins.policy, user);
+  return endMs === undefined ? null : timeText(endMs).slice(0, -1);
+}
+
+function optionsDocument({ options }: StoredUser): Readonly<Record<string, unknown>> {
+  const { flags = [], factorRules = [] } = options ?? {};
+  return {
+    ...Object.fromEntries(flags.map(({ name, value }) => [name, value])),
+    ...(factorRules.length > 0 && { multi_factor_auth_rules: factorRules.map(({ methods }) => methods) }),
+  };
+}
+
 export function userDocument(call: IdentityCall, user: StoredUser) {
-  const { id, name, domainId, description, email, defaultProjectId, enabled, extra } = user;
+  const { id, name, domainId, description, email, defaultProjectId, extra } = user;
+  const { clock, identity } = call.gateway;
+  const enabled = isActive(identity.logins.policy, user, clock.nowMs());
   return {
     ...extra,
-    ...{ id, name, domain_id: domainId, enabled, password_expires_at: null, options: {} },
+    ...{ id, name, domain_id: domainId, enabled, options: optionsDocument(user) },
+    password_expires_at: passwordExpiresAt(call, user),
     ...(description && { description }),
     ...(email && { email }),
     ...(defaultProjectId && { default_project_id: defaultProjectId }),

@@ -71,6 +71,15 @@ const REJECTIONS: Readonly<Record<IdentityRejection, readonly [ErrorStatus, stri
   'no-such-endpoint': none('endpoint'),
   'no-such-limit': none('limit'),
   'no-such-parent': none('parent project'),
+  'credential-exists': isThere('credential'),
+  'weak-password': [400, 'The password does not match the requirements.'],
+  'password-used-before': [400, 'The new password cannot be identical to a previous password.'],
+  'password-too-young': [
+    ...([400, 'You cannot change your password at this time due to the minimum password age.'] as const),
+  ],
+  'password-locked': [
+    ...([400, 'You cannot change your password at this time: please contact your administrator.'] as const),
+  ],
   'application-credential-exists': conflict('application_credential - Duplicate entry found with that name'),
   'domain-enabled': [403, 'Cannot delete a domain that is enabled, please disable it first.'],
   'domain-disabled': [403, 'The domain is disabled.'],

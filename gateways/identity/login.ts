@@ -6,6 +6,7 @@ import type {
   StoredUser,
 } from '#projections/identity-by-id/identity-by-id.query.ts';
 import type { Scope } from '#services/identity/effective-roles.ts';
+import { areEnough } from '#services/identity/login-policy.ts';
 import type { IssuedToken, Token } from '#services/identity/tokens.service.ts';
 import { type Fields, type IdentityCall, viewOf } from './call.ts';
 import { badRequest, IdentityError, unauthorized } from './errors.ts';
@@ -24,6 +25,7 @@ export async function login(call: IdentityCall, auth: Fields): Promise<IssuedTok
   const identity = auth.record('identity');
   const proven = await prove(call, identity);
   const { user, methods, from, applicationCredential } = proven;
+  if (!areEnough(user, methods)) throw unauthorized();
   const common = { user, methods, from, applicationCredential };
   if (applicationCredential) {
     if (auth.has('scope')) throw unauthorized();
@@ -61,8 +63,14 @@ async function prove(call: IdentityCall, identity: Fields): Promise<Proven> {
 
 async function provePassword(call: IdentityCall, given: Fields): Promise<Proven> {
   const user = userOf(call, given);
-  const isRight = await call.gateway.identity.users.isPassword(user, given.text('password'));
-  if (!isRight || !user?.enabled) throw unauthorized();
+  const { identity, clock } = call.gateway;
+  const login = await identity.logins.byPassword(user, given.text('password'), clock.nowMs());
+  if (login === 'wrong' || !user) throw unauthorized();
+  if (login === 'expired') {
+    // Only who has the password is told.
+    const message = `The password is expired and needs to be changed for user: ${user.id}.`;
+    throw new IdentityError(401, message);
+  }
   return { user, methods: ['password'] };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Token } from '#services/identity/tokens.service.ts';
 import type { IdentityCall } from './call.ts';
-import { accessRuleDocument, timeText } from './documents.ts';
+import { accessRuleDocument, passwordExpiresAt, timeText } from './documents.ts';
 import { catalogDocument } from './own-services.ts';
 
 export function tokenDocument(call: IdentityCall, token: Token): object {
@@ -13,7 +13,7 @@ export function tokenDocument(call: IdentityCall, token: Token): object {
       methods: token.methods,
       user: {
         ...{ id: user.id, name: user.name, domain: { id: userDomain.id, name: userDomain.name } },
-        password_expires_at: null,
+        password_expires_at: passwordExpiresAt(call, user),
       },
       audit_ids: token.auditIds,
       issued_at: timeText(token.issuedMs),

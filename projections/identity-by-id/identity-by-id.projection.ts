@@ -25,7 +25,7 @@ import { applyUser } from './user-rows.ts';
 
 export const identityById: Projection = {
   name: 'identity-by-id',
-  version: 1,
+  version: 2,
   families: [
     ...[domains, projects, groups, names, users].map(({ family }) => family),
     ...[roles, assignments, catalog, quotas].map(({ family }) => family),

@@ -43,6 +43,39 @@ export interface StoredUser extends Stored, EndsTokens {
   readonly keyBlob?: string;
   /** In base64. */
   readonly sealedHash?: string;
+  readonly password?: StoredPassword;
+  /** In base64, newest first. */
+  readonly formerHashes?: readonly string[];
+  readonly options?: StoredUserOptions;
+  /** Until a moment, or until somebody enables the user. */
+  readonly lockedOut?: { readonly untilMs?: number } | undefined;
+  /** Of the last day with a login that was noted, or since when there was none. */
+  readonly seenMs?: number;
+  /** Of other types than those above. */
+  readonly credentialIds: readonly string[];
+}
+
+interface StoredPassword {
+  readonly setMs: number;
+  readonly bySelf: boolean;
+  readonly mustChange: boolean;
+  readonly neverExpires: boolean;
+}
+
+export interface StoredUserOptions {
+  readonly flags: readonly { readonly name: string; readonly value: boolean }[];
+  readonly factorRules: readonly { readonly methods: readonly string[] }[];
+}
+
+export interface StoredCredential {
+  readonly id: string;
+  readonly userId: string;
+  /** As the client named it. */
+  readonly kind: string;
+  /** Empty where there is none. */
+  readonly projectId: string;
+  /** In base64. */
+  readonly sealedBlob: string;
 }
 
 export interface StoredGroup extends Stored {
@@ -162,6 +195,13 @@ export interface IdentityById {
   assignmentRevision(actorId: string, targetId: string): number | undefined;
   ec2Credential(accessKeyId: string): StoredEc2Credential | undefined;
   applicationCredential(credentialId: string): StoredApplicationCredential | undefined;
+  credential(credentialId: string): StoredCredential | undefined;
+  /** In order of id, those above `after` that `keep` wants, up to `most`. */
+  credentials(
+    most: number,
+    keep: (credential: StoredCredential) => boolean,
+    after?: string,
+  ): Promise<readonly StoredCredential[]>;
   catalog(): StoredCatalog;
   quotas(): StoredQuotas;
   /** In order of id, those above `after` that `keep` wants, up to `most`. */
@@ -229,6 +269,17 @@ export function createIdentityById(rows: RowReader): IdentityById {
     },
     ec2Credential: (accessKeyId) => read(rowKey.ec2(accessKeyId)),
     applicationCredential: (credentialId) => read(rowKey.application(credentialId)),
+    credential: (credentialId) => read(rowKey.credential(credentialId)),
+    credentials: (most, keep, after) =>
+      gather(
+        rowKey.credential(''),
+        most,
+        (_id, row) => {
+          const credential = readJson<StoredCredential>(row);
+          return keep(credential) ? credential : undefined;
+        },
+        after,
+      ),
     catalog: () => read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
     quotas: () => read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
     list: (kind, most, keep = () => true, after = '') =>

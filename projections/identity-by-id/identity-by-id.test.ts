@@ -71,7 +71,16 @@ test('what voids tokens moves the revision from which they count', async (t) => 
   await makeUser(models, 'u', 'ada');
   await models.append(users, stream, { type: 'UserUpdated', data: { description: 'x' } });
   t.is(tokensFrom(), 0);
-  await models.append(users, stream, { type: 'PasswordSet', data: { sealedHash: Buffer.from('h') } });
+  await models.append(users, stream, {
+    type: 'PasswordSet',
+    data: {
+      sealedHash: Buffer.from('h'),
+      bySelf: false,
+      mustChange: false,
+      neverExpires: false,
+      formerKept: 0,
+    },
+  });
   t.is(tokensFrom(), 2);
   await models.append(users, stream, { type: 'UserUpdated', data: { enabled: false } });
   await models.append(users, stream, { type: 'UserUpdated', data: { enabled: true } });
@@ -198,7 +207,7 @@ test('the row of a user is the state that the decider folds, along every legal l
 
 function stateOf(stored: StoredUser | undefined): UserState | undefined {
   if (!stored) return undefined;
-  const { groupIds, accessKeyIds, applicationCredentials, keyBlob } = stored;
+  const { groupIds, accessKeyIds, applicationCredentials, credentialIds, keyBlob } = stored;
   const key = keyBlob === undefined ? {} : { keyBlob };
-  return { status: 'active', groupIds, accessKeyIds, applicationCredentials, ...key };
+  return { status: 'active', groupIds, accessKeyIds, applicationCredentials, credentialIds, ...key };
 }

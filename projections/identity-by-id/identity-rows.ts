@@ -21,6 +21,7 @@ export const rowKey = {
   child: (parentId: string, projectId: string) => `child/${parentId}/${projectId}`,
   ec2: (accessKeyId: string) => `ec2/${accessKeyId}`,
   application: (credentialId: string) => `application/${credentialId}`,
+  credential: (credentialId: string) => `credential/${credentialId}`,
   catalog: 'catalog',
   quotas: 'quotas',
 } as const;

@@ -4,14 +4,19 @@ import type { UserEvent } from '#core/identity/users.events.ts';
 import { unreachable } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import type { RowWriter } from '../store/projection.ts';
-import type { StoredApplicationCredential, StoredEc2Credential, StoredUser } from './identity-by-id.query.ts';
+import type {
+  StoredApplicationCredential,
+  StoredCredential,
+  StoredEc2Credential,
+  StoredUser,
+} from './identity-by-id.query.ts';
 import { jsonRow, rowKey } from './identity-rows.ts';
 import { endedTokens, ThingRows } from './thing-rows.ts';
 
 export function applyUser(event: UserEvent, recorded: RecordedEvent, rows: RowWriter): void {
   const things = new ThingRows('user', recorded, rows);
   if (event.type === 'UserCreated') {
-    const nothing = { groupIds: [], accessKeyIds: [], applicationCredentials: [] };
+    const nothing = { groupIds: [], accessKeyIds: [], applicationCredentials: [], credentialIds: [] };
     const user = { ...event.data, ...things.born(), ...nothing, tokensFrom: recorded.revision };
     things.put(user, event.data.domainId);
     return;
@@ -21,6 +26,7 @@ export function applyUser(event: UserEvent, recorded: RecordedEvent, rows: RowWr
     for (const groupId of user.groupIds) rows.delete(rowKey.member(groupId, user.id));
     for (const accessKeyId of user.accessKeyIds) rows.delete(rowKey.ec2(accessKeyId));
     for (const { id } of user.applicationCredentials) rows.delete(rowKey.application(id));
+    for (const id of user.credentialIds) rows.delete(rowKey.credential(id));
     things.remove(user.domainId);
     return;
   }
@@ -34,12 +40,26 @@ function changeOf(user: StoredUser, event: ChangeEvent, recorded: RecordedEvent)
   switch (event.type) {
     case 'UserUpdated': {
       const { extra, ...data } = event.data;
-      return { ...data, ...(extra && { extra: extra.values }), ...endedTokens(data, recorded) };
+      // Whoever is enabled, and be it again, begins anew.
+      const anew = data.enabled ? { lockedOut: undefined, seenMs: recorded.timeMs } : {};
+      return { ...data, ...(extra && { extra: extra.values }), ...endedTokens(data, recorded), ...anew };
     }
     case 'SubjectKeyMade':
       return { keyBlob: event.data.keyBlob };
     case 'PasswordSet':
-      return { sealedHash: base64(event.data.sealedHash), tokensFrom: recorded.revision };
+      return { ...passwordOf(user, event.data, recorded), tokensFrom: recorded.revision };
+    case 'UserOptionsSet':
+      return { options: event.data };
+    case 'UserLockedOut':
+      return { lockedOut: event.data };
+    case 'UserSeen':
+      return { seenMs: recorded.timeMs };
+    case 'CredentialSet': {
+      const others = user.credentialIds.filter((id) => id !== event.data.credentialId);
+      return { credentialIds: [...others, event.data.credentialId] };
+    }
+    case 'CredentialDeleted':
+      return { credentialIds: user.credentialIds.filter((id) => id !== event.data.credentialId) };
     case 'TokensRevoked':
       return { tokensFrom: recorded.revision };
     case 'GroupJoined':
@@ -62,6 +82,16 @@ function changeOf(user: StoredUser, event: ChangeEvent, recorded: RecordedEvent)
     default:
       return unreachable(event);
   }
+}
+
+function passwordOf(
+  { sealedHash: former, formerHashes = [] }: StoredUser,
+  { sealedHash, formerKept, ...rest }: Extract<UserEvent, { type: 'PasswordSet' }>['data'],
+  { timeMs: setMs }: RecordedEvent,
+): Partial<StoredUser> {
+  const kept = [...(former === undefined ? [] : [former]), ...formerHashes].slice(0, formerKept);
+  const password = { setMs, ...rest };
+  return { sealedHash: base64(sealedHash), password, formerHashes: kept, lockedOut: undefined };
 }
 
 /** What is found by an id of its own. */
@@ -92,6 +122,15 @@ function credentialRow(user: StoredUser, event: ChangeEvent, recorded: RecordedE
     }
     case 'ApplicationCredentialDeleted':
       rows.delete(rowKey.application(event.data.credentialId));
+      break;
+    case 'CredentialSet': {
+      const { credentialId: id, sealedBlob, ...data } = event.data;
+      const credential = { id, userId, ...data, sealedBlob: base64(sealedBlob) };
+      rows.put(rowKey.credential(id), jsonRow(credential satisfies StoredCredential));
+      break;
+    }
+    case 'CredentialDeleted':
+      rows.delete(rowKey.credential(event.data.credentialId));
       break;
     default:
       return;

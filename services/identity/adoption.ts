@@ -121,7 +121,7 @@ export class Adoption {
   }
 
   setPassword(userId: string, password: string, source: SecretSource): Outcome {
-    return this.#users.setPassword(ACTOR, userId, password, source);
+    return this.#users.setPassword(ACTOR, userId, password, { by: 'operator', source });
   }
 
   async #begin(): Promise<void> {

@@ -180,7 +180,7 @@ test('a password is right or wrong, also for a user who has none', async (t) => 
   t.false(await users.isPassword(bob(), 'battery staple'));
   t.false(await users.isPassword(undefined, ''));
   const before = bob()?.tokensFrom ?? 0;
-  made(await users.setPassword(ACTOR, id, 'battery staple'));
+  made(await users.setPassword(ACTOR, id, 'battery staple', { by: 'administrator' }));
   t.true((bob()?.tokensFrom ?? 0) > before);
   t.true(await users.isPassword(bob(), 'battery staple'));
   for await (const { payload } of log.read(`users/identity/${id}`)) {

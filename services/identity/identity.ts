@@ -17,12 +17,24 @@ import { Adoption } from './adoption.ts';
 import { CatalogUseCases } from './catalog.service.ts';
 import { DirectoryUseCases } from './directory.service.ts';
 import type { IdentityContext, NameRefusal, NoSuch } from './identity-context.ts';
+import { type LoginPolicy, NO_LOGIN_POLICY } from './login-policy.ts';
+import { LoginUseCases } from './logins.service.ts';
 import { type PasswordCost, Passwords } from './passwords.ts';
 import { RoleUseCases } from './roles.service.ts';
 import type { TokenUseCases } from './tokens.service.ts';
 import { UserUseCases } from './users.service.ts';
 
-export type UserRejection = UserDecisionCode | NameRefusal | NoSuch | 'domain-disabled';
+export type UserRejection =
+  | UserDecisionCode
+  | NameRefusal
+  | NoSuch
+  | 'domain-disabled'
+  /** Not as the settings of the cloud want passwords. */
+  | 'weak-password'
+  | 'password-used-before'
+  | 'password-too-young'
+  /** The user may not choose it. */
+  | 'password-locked';
 export type RoleRejection =
   | RoleDecisionCode
   | AssignmentDecisionCode
@@ -50,6 +62,7 @@ export interface Identity {
   readonly view: IdentityById;
   readonly directory: DirectoryUseCases;
   readonly users: UserUseCases;
+  readonly logins: LoginUseCases;
   readonly roles: RoleUseCases;
   readonly catalog: CatalogUseCases;
   readonly adoption: Adoption;
@@ -61,6 +74,8 @@ export interface Identity {
 export interface IdentityOptions {
   /** Lower in tests alone. */
   readonly passwordCost?: PasswordCost;
+  /** Default: whatever a password is, it is good for ever. */
+  readonly loginPolicy?: LoginPolicy;
 }
 
 export function createIdentity(
@@ -71,12 +86,14 @@ export function createIdentity(
   const context: IdentityContext = { ...services, keys, claiming: new Map() };
   const passwords = new Passwords(services.random, options.passwordCost);
   const roles = new RoleUseCases(context);
-  const users = new UserUseCases(context, passwords, roles);
+  const policy = options.loginPolicy ?? NO_LOGIN_POLICY;
+  const users = new UserUseCases(context, passwords, roles, policy);
   const directory = new DirectoryUseCases(context, users, roles);
   return {
     view: services.identity,
     directory,
     users,
+    logins: new LoginUseCases(context, users, policy),
     roles,
     catalog: new CatalogUseCases(context),
     adoption: new Adoption(context, directory, users, roles),

@@ -69,7 +69,10 @@ test('whoever is admin on the system administers the cloud, on another project o
 
 const VOIDING: readonly (readonly [string, (setting: Setting, token: Token) => Promise<unknown>])[] = [
   ['it was revoked', ({ tokens }, token) => tokens.revoke(ACTOR, token)],
-  ['its user has another password', ({ identity, userId }) => identity.users.setPassword(ACTOR, userId, 'x')],
+  [
+    'its user has another password',
+    ({ identity, userId }) => identity.users.setPassword(ACTOR, userId, 'x', { by: 'self' }),
+  ],
   ["its user's tokens were revoked", ({ identity, userId }) => identity.users.revokeTokens(ACTOR, userId)],
   [
     'its user was disabled, and be it for a moment',

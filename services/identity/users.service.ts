@@ -11,11 +11,14 @@ import { newId } from '#core/kernel/ids.ts';
 import type { Actor, StreamGuard } from '#core/log/event-log.ts';
 import type {
   StoredApplicationCredential,
+  StoredCredential,
   StoredUser,
+  StoredUserOptions,
 } from '#projections/identity-by-id/identity-by-id.query.ts';
 import { newAccessKeyId, newSecret } from '../access-keys.ts';
 import type { UserRejection } from './identity.ts';
 import { allOf, guardOf, type IdentityContext, run, withName } from './identity-context.ts';
+import { isStrong, type LoginPolicy } from './login-policy.ts';
 import type { Passwords, SecretSource } from './passwords.ts';
 import type { RoleUseCases } from './roles.service.ts';
 
@@ -39,6 +42,23 @@ export interface NewApplicationCredential
   readonly secret?: string;
 }
 
+/** Of a type that is the client's affair. */
+export interface NewCredential {
+  readonly kind: string;
+  /** Empty: for none. */
+  readonly projectId: string;
+  readonly blob: string;
+}
+
+/** Who sets a password, and where it comes from. */
+export interface PasswordSetting {
+  readonly by: 'self' | 'administrator' | 'operator';
+  /** Default: chosen. */
+  readonly source?: SecretSource;
+}
+
+const BY_ADMIN: PasswordSetting = { by: 'administrator' };
+
 export interface Ec2Secret {
   readonly accessKeyId: string;
   readonly secret: string;
@@ -48,9 +68,11 @@ export class UserUseCases {
   readonly #context: IdentityContext;
   readonly #passwords: Passwords;
   readonly #roles: RoleUseCases;
+  readonly #policy: LoginPolicy;
 
-  constructor(context: IdentityContext, passwords: Passwords, roles: RoleUseCases) {
+  constructor(context: IdentityContext, passwords: Passwords, roles: RoleUseCases, policy: LoginPolicy) {
     this.#context = context;
+    this.#policy = policy;
     this.#passwords = passwords;
     this.#roles = roles;
   }
@@ -62,6 +84,7 @@ export class UserUseCases {
     id = newId(this.#context.random),
   ): Promise<string | Refused> {
     const { identity } = this.#context;
+    if (password !== undefined && !isStrong(this.#policy, password)) return { rejected: 'weak-password' };
     const named = { kind: 'user', scopeId: user.domainId, name: user.name, id } as const;
     const refused = await withName(this.#context, actor, named, (nameGuard) =>
       this.#run(actor, id, { type: 'CreateUser', ...user }, () => {
@@ -71,7 +94,7 @@ export class UserUseCases {
       }),
     );
     if (refused) return refused;
-    const unset = password === undefined ? undefined : await this.setPassword(actor, id, password);
+    const unset = password === undefined ? undefined : await this.setPassword(actor, id, password, BY_ADMIN);
     return unset ?? id;
   }
 
@@ -97,18 +120,53 @@ export class UserUseCases {
     return undefined;
   }
 
-  /** All tokens of the user from before are void. */
-  async setPassword(actor: Actor, id: string, password: string, source: SecretSource = 'chosen'): Outcome {
+  /** All tokens of the user from before are void. What the operator sets is under no policy. */
+  async setPassword(actor: Actor, id: string, password: string, { by, source }: PasswordSetting): Outcome {
+    const isOperators = by === 'operator';
+    if (!isOperators && !isStrong(this.#policy, password)) return { rejected: 'weak-password' };
     const key = await this.#keyOf(actor, id);
     if (isRejected(key)) return key;
-    const sealedHash = seal(key, await this.#passwords.hash(password, source), id, this.#context.random);
-    return this.#run(actor, id, { type: 'SetPassword', sealedHash });
+    const hash = await this.#passwords.hash(password, source ?? 'chosen');
+    return this.#run(actor, id, {
+      type: 'SetPassword',
+      sealedHash: seal(key, hash, id, this.#context.random),
+      bySelf: by === 'self',
+      mustChange: by === 'administrator' && this.#policy.changePasswordUponFirstUse,
+      neverExpires: isOperators,
+      formerKept: Math.max(0, this.#policy.passwordHistory - 1),
+    });
   }
 
-  /** False also for a user that is not there, after the same time. */
+  /** Whether it is the password of the moment or, of the last ones, one that must not come back. */
+  async wasPassword(user: StoredUser, password: string): Promise<boolean> {
+    const { passwordHistory } = this.#policy;
+    const current = user.sealedHash === undefined ? [] : [user.sealedHash];
+    for (const sealed of [...current, ...(user.formerHashes ?? [])].slice(0, passwordHistory)) {
+      const hash = await this.#opened(user, sealed, user.id);
+      if (hash !== undefined && (await this.#passwords.verify(password, hash))) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Without regard to any policy: who lets somebody in asks logins.service.ts. False also for a user that is
+   * not there, after the same time.
+   */
   async isPassword(user: StoredUser | undefined, password: string): Promise<boolean> {
     const hash = user?.sealedHash && (await this.#opened(user, user.sealedHash, user.id));
     return this.#passwords.verify(password, hash || undefined);
+  }
+
+  setOptions(actor: Actor, id: string, options: StoredUserOptions): Outcome {
+    return this.#run(actor, id, { type: 'SetOptions', ...options });
+  }
+
+  lockOut(actor: Actor, id: string, untilMs: number | undefined): Outcome {
+    return this.#run(actor, id, { type: 'LockOut', ...(untilMs !== undefined && { untilMs }) });
+  }
+
+  noteSeen(actor: Actor, id: string): Outcome {
+    return this.#run(actor, id, { type: 'NoteSeen' });
   }
 
   revokeTokens(actor: Actor, id: string): Outcome {
@@ -172,6 +230,47 @@ export class UserUseCases {
     return this.#run(actor, id, { type: 'DeleteApplicationCredential', credentialId });
   }
 
+  async createCredential(actor: Actor, id: string, credential: NewCredential): Promise<string | Refused> {
+    const credentialId = newId(this.#context.random);
+    return (
+      (await this.#setCredential(actor, id, 'CreateCredential', { credentialId, ...credential })) ??
+      credentialId
+    );
+  }
+
+  changeCredential(
+    actor: Actor,
+    id: string,
+    credential: NewCredential & { readonly credentialId: string },
+  ): Outcome {
+    return this.#setCredential(actor, id, 'ChangeCredential', credential);
+  }
+
+  deleteCredential(actor: Actor, id: string, credentialId: string): Outcome {
+    return this.#run(actor, id, { type: 'DeleteCredential', credentialId });
+  }
+
+  /** Undefined where its user's key is gone. */
+  async credentialBlob({ id, userId, sealedBlob }: StoredCredential): Promise<string | undefined> {
+    const user = this.#context.identity.get('user', userId);
+    return user && this.#opened(user, sealedBlob, id);
+  }
+
+  async #setCredential(
+    actor: Actor,
+    id: string,
+    type: 'CreateCredential' | 'ChangeCredential',
+    { blob, ...data }: NewCredential & { readonly credentialId: string },
+  ): Outcome {
+    const { identity, random } = this.#context;
+    const key = await this.#keyOf(actor, id);
+    if (isRejected(key)) return key;
+    const sealedBlob = seal(key, blob, data.credentialId, random);
+    return this.#run(actor, id, { type, ...data, sealedBlob }, () =>
+      data.projectId === '' ? [] : allOf(guardOf(identity, 'project', data.projectId)),
+    );
+  }
+
   /** False also for a credential that is not there, after the same time. */
   async isApplicationSecret(
     credential: StoredApplicationCredential | undefined,
@@ -221,7 +320,7 @@ export class UserUseCases {
 
 function stateOf(user: StoredUser | undefined): UserState {
   if (!user) return { status: 'absent' };
-  const { groupIds, accessKeyIds, applicationCredentials, keyBlob } = user;
+  const { groupIds, accessKeyIds, applicationCredentials, credentialIds, keyBlob } = user;
   const key = keyBlob === undefined ? {} : { keyBlob };
-  return { status: 'active', groupIds, accessKeyIds, applicationCredentials, ...key };
+  return { status: 'active', groupIds, accessKeyIds, applicationCredentials, credentialIds, ...key };
 }

@@ -7,7 +7,7 @@ import { systemRandom } from '#core/kernel/random.ts';
 import { BodyWatch } from '#gateways/edge/body-watch.ts';
 import { createHttpServer } from '#gateways/edge/http-server.ts';
 import { createIdentityGateway } from '#gateways/identity/index.ts';
-import { type MemoryCloud, openMemoryCloud } from './memory-cloud.ts';
+import { type MemoryCloud, openMemoryCloud, type SharedParts } from './memory-cloud.ts';
 
 const PASSWORD = 'correct horse';
 
@@ -41,8 +41,8 @@ export class IdentityServer {
     this.#stop = stop;
   }
 
-  static async start(): Promise<IdentityServer> {
-    const memory = await openMemoryCloud();
+  static async start(identityOptions: SharedParts['identityOptions'] = {}): Promise<IdentityServer> {
+    const memory = await openMemoryCloud({ identityOptions });
     const made = await memory.accounts.addAccount('admin', { role: 'admin' });
     if (isRejected(made)) throw new Error(made.rejected);
     await memory.accounts.setPassword('admin', PASSWORD);

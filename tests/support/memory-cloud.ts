@@ -11,7 +11,7 @@ import type { AccountService } from '#services/accounts.service.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { type ServiceContext, untilCaughtUp } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
-import type { Identity } from '#services/identity/identity.ts';
+import type { Identity, IdentityOptions } from '#services/identity/identity.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
@@ -34,6 +34,7 @@ export interface SharedParts {
   readonly log?: EventLog;
   readonly chunks?: MemoryChunkClient;
   readonly keys?: SubjectKeys;
+  readonly identityOptions?: Omit<IdentityOptions, 'passwordCost'>;
 }
 
 /** Hashing is to cost little here. */
@@ -57,7 +58,10 @@ export async function openMemoryCloud(shared: SharedParts = {}): Promise<MemoryC
     barrier: () => (shared.log ? untilCaughtUp(context) : undefined),
   };
   return {
-    ...createCloud(context, shared.keys ?? memorySubjectKeys(), { passwordCost: CHEAP }),
+    ...createCloud(context, shared.keys ?? memorySubjectKeys(), {
+      passwordCost: CHEAP,
+      ...shared.identityOptions,
+    }),
     clock,
     log,
     chunks,

@@ -1,7 +1,10 @@
 // Owns the operations of users: who they are, their groups and projects, and their own change of password.
 
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
-import type { StoredUser } from '#projections/identity-by-id/identity-by-id.query.ts';
+import type { StoredUser, StoredUserOptions } from '#projections/identity-by-id/identity-by-id.query.ts';
+import type { IdentityRejection } from '#services/identity/identity.ts';
+import { USER_FLAGS } from '#services/identity/login-policy.ts';
 import {
   accept,
   actorOf,
@@ -59,6 +62,52 @@ function detailsOf(fields: Fields) {
   };
 }
 
+const isFlag = (name: string) => USER_FLAGS.some((known) => known === name);
+
+/** What is null is taken away, what is not named stays. Undefined where the document names none. */
+function optionsOf(fields: Fields, before?: StoredUser): StoredUserOptions | undefined {
+  const given = fields.optionalRecord('options');
+  if (!given) return undefined;
+  const flags = new Map(before?.options?.flags.map(({ name, value }) => [name, value]));
+  let factorRules = before?.options?.factorRules ?? [];
+  for (const name of given.names()) {
+    const isRemoved = given.value(name) === null;
+    if (name === 'multi_factor_auth_rules') factorRules = isRemoved ? [] : rulesOf(given.value(name));
+    else if (!isFlag(name)) throw badRequest(`Invalid input for field 'options': '${name.slice(0, 64)}'`);
+    else if (isRemoved) flags.delete(name);
+    else flags.set(name, given.optionalFlag(name) ?? false);
+  }
+  return { flags: [...flags].map(([name, value]) => ({ name, value })), factorRules };
+}
+
+/** Lists of methods, as Keystone has them. @throws IdentityError 400 */
+function rulesOf(value: unknown): StoredUserOptions['factorRules'] {
+  const isText = (method: unknown) => typeof method === 'string' && method !== '' && method.length <= 64;
+  const isRule = (rule: unknown) =>
+    Array.isArray(rule) && rule.length > 0 && rule.length <= limits.factorRules && rule.every(isText);
+  if (!Array.isArray(value) || value.length > limits.factorRules || !value.every(isRule)) {
+    throw badRequest("Invalid input for field 'options.multi_factor_auth_rules': lists of methods");
+  }
+  const rules: readonly (readonly string[])[] = value.map((rule) => [...new Set<string>(rule)]);
+  return rules.map((methods) => ({ methods }));
+}
+
+/** As `accept`; who chose a password that will not do is told which would. */
+function acceptPassword<Value>(call: IdentityCall, outcome: Value | Rejection<IdentityRejection>): Value {
+  const { passwordPatternDescription: wanted, passwordHistory } = call.gateway.identity.logins.policy;
+  const code = isRejected(outcome) ? outcome.rejected : undefined;
+  if (code === 'weak-password') {
+    throw badRequest(`The password does not match the requirements: ${wanted || 'none were described'}.`);
+  }
+  if (code === 'password-used-before') {
+    throw badRequest(
+      'The new password cannot be identical to a previous password. The total number which includes the' +
+        ` new password must be unique is: ${passwordHistory}.`,
+    );
+  }
+  return accept(outcome);
+}
+
 async function update(call: IdentityCall) {
   const { id, extra: kept, groupIds } = userOf(call);
   refuseAdministrator(call, id, groupIds);
@@ -72,7 +121,11 @@ async function update(call: IdentityCall) {
     ...(extra && { extra: { ...kept, ...extra } }),
   };
   if (Object.keys(changes).length > 0) accept(await users.updateUser(actorOf(call), id, changes));
-  if (password !== undefined) accept(await users.setPassword(actorOf(call), id, password));
+  if (password !== undefined) {
+    acceptPassword(call, await users.setPassword(actorOf(call), id, password, { by: 'administrator' }));
+  }
+  const options = optionsOf(fields, userOf(call));
+  if (options) accept(await users.setOptions(actorOf(call), id, options));
   return ok({ user: userDocument(call, userOf(call)) });
 }
 
@@ -95,8 +148,10 @@ export const userOperations = {
         ...{ email: '', defaultProjectId: '', ...detailsOf(fields) },
         extra: extraOf(fields, KNOWN) ?? {},
       };
-      const made = call.gateway.identity.users.createUser(actorOf(call), user, passwordOf(fields));
-      const id = accept(await made);
+      const options = optionsOf(fields);
+      const { users } = call.gateway.identity;
+      const id = acceptPassword(call, await users.createUser(actorOf(call), user, passwordOf(fields)));
+      if (options) accept(await users.setOptions(actorOf(call), id, options));
       return created({ user: userDocument(call, found(viewOf(call).get('user', id), 'user', id)) });
     },
   },
@@ -120,13 +175,15 @@ export const userOperations = {
     ...{ method: 'POST', path: '/v3/users/:user_id/password' },
     async run(call) {
       const fields = await bodyOf(call, 'user');
-      const { users } = call.gateway.identity;
+      const { identity, clock } = call.gateway;
       const user = viewOf(call).get('user', param(call, 'user_id'));
       const password = passwordOf(fields);
       if (!password) throw badRequest("'password' is a required property");
-      const isRight = await users.isPassword(user, fields.text('original_password'));
-      if (!isRight || !user?.enabled) throw unauthorized();
-      accept(await users.setPassword({ ...actorOf(call), user: user.id }, user.id, password));
+      const before = fields.text('original_password');
+      const actor = actorOf(call);
+      const outcome = await identity.logins.changePassword(actor, user, before, password, clock.nowMs());
+      if (outcome?.rejected === 'wrong-password') throw unauthorized();
+      acceptPassword(call, outcome as undefined | Rejection<IdentityRejection>);
       return NO_CONTENT;
     },
   },

@@ -1,0 +1,125 @@
+// Owns the file of `--identity-settings`: what the operator demands of passwords and logins. Guarantee: what
+// is misspelt or out of its range stops the program with a sentence that names it; nothing is guessed. Its
+// fields are told in docs/OPERATIONS.md.
+
+import { readFileSync } from 'node:fs';
+import { limits } from '#core/kernel/limits.ts';
+import type { IdentityOptions } from '#services/identity/identity.ts';
+import type { LoginPolicy } from '#services/identity/login-policy.ts';
+import { CommandFailed } from './failure.ts';
+
+export type IdentitySettings = Pick<IdentityOptions, 'loginPolicy'>;
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const DAYS_MAX = 36_500;
+/** Shorter, and whoever guesses could fill the log with locks. */
+const LOCKOUT_SECONDS_MIN = 60;
+const LOCKOUT_SECONDS_MAX = 10 * 365 * 24 * 60 * 60;
+const FAILURES_MAX = 1_000;
+
+/** @throws CommandFailed */
+export function readIdentitySettings(file: string | undefined): IdentitySettings {
+  if (file === undefined) return {};
+  let document: unknown;
+  try {
+    document = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+  const settings = new Settings(document, file);
+  const passwords = settings.within('passwords');
+  settings.nothingElse();
+  return passwords ? { loginPolicy: loginPolicyOf(passwords) } : {};
+}
+
+function loginPolicyOf(settings: Settings): LoginPolicy {
+  const pattern = settings.pattern('pattern');
+  const ageMinDays = settings.whole('minimumAgeDays', 0, DAYS_MAX);
+  const lifeDays = settings.whole('expiresDays', 1, DAYS_MAX);
+  const lockoutFailures = settings.whole('lockoutFailures', 1, FAILURES_MAX);
+  const lockoutSeconds = settings.whole('lockoutSeconds', LOCKOUT_SECONDS_MIN, LOCKOUT_SECONDS_MAX);
+  const inactiveDays = settings.whole('disableInactiveDays', 1, DAYS_MAX);
+  const policy = {
+    ...(pattern && { passwordPattern: pattern }),
+    passwordPatternDescription: settings.text('patternDescription') ?? '',
+    passwordAgeMinMs: (ageMinDays ?? 0) * DAY_MS,
+    ...(lifeDays !== undefined && { passwordLifeMs: lifeDays * DAY_MS }),
+    passwordHistory: settings.whole('history', 0, limits.formerPasswords) ?? 0,
+    ...(lockoutFailures !== undefined && { lockoutFailures }),
+    ...(lockoutSeconds !== undefined && { lockoutMs: lockoutSeconds * 1_000 }),
+    changePasswordUponFirstUse: settings.flag('changeUponFirstUse') ?? false,
+    ...(inactiveDays !== undefined && { inactiveMs: inactiveDays * DAY_MS }),
+  };
+  settings.nothingElse();
+  if (lifeDays !== undefined && (ageMinDays ?? 0) >= lifeDays) {
+    throw settings.wrong('minimumAgeDays', 'below expiresDays');
+  }
+  return policy;
+}
+
+/** An object of the file; what it has is taken out field by field. */
+class Settings {
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #path: string;
+  readonly #taken = new Set<string>();
+
+  constructor(value: unknown, path: string) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new CommandFailed(`${path} must be an object.`);
+    }
+    this.#values = value as Record<string, unknown>;
+    this.#path = path;
+  }
+
+  within(name: string): Settings | undefined {
+    const value = this.#take(name);
+    return value === undefined ? undefined : new Settings(value, `${this.#path}: ${name}`);
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#take(name);
+    if (value !== undefined && typeof value !== 'string') throw this.wrong(name, 'text');
+    return value;
+  }
+
+  flag(name: string): boolean | undefined {
+    const value = this.#take(name);
+    if (value !== undefined && typeof value !== 'boolean') throw this.wrong(name, 'true or false');
+    return value;
+  }
+
+  whole(name: string, least: number, most: number): number | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    const isWhole = typeof value === 'number' && Number.isInteger(value);
+    if (!isWhole || value < least || value > most) {
+      throw this.wrong(name, `a whole number from ${least} to ${most}`);
+    }
+    return value;
+  }
+
+  pattern(name: string): RegExp | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    try {
+      return new RegExp(value, 'u');
+    } catch {
+      throw this.wrong(name, 'a regular expression');
+    }
+  }
+
+  /** @throws CommandFailed where there is a field that nobody took */
+  nothingElse(): void {
+    const unknown = Object.keys(this.#values).find((name) => !this.#taken.has(name));
+    if (unknown !== undefined) throw new CommandFailed(`${this.#path}: there is no setting ${unknown}.`);
+  }
+
+  wrong(name: string, wanted: string): CommandFailed {
+    return new CommandFailed(`${this.#path}: ${name} must be ${wanted}.`);
+  }
+
+  #take(name: string): unknown {
+    this.#taken.add(name);
+    return this.#values[name];
+  }
+}
