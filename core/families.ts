@@ -1,6 +1,7 @@
 // Owns the list of all aggregate families: what can be decoded, documented and walked.
 
 import { buckets } from './buckets/buckets.events.ts';
+import { spaces } from './buckets/spaces.events.ts';
 import { devices } from './devices/devices.events.ts';
 import { accounts } from './identity/accounts.events.ts';
 import { catalog, quotas } from './identity/catalog.events.ts';
@@ -14,6 +15,7 @@ import { parts, uploads } from './objects/uploads.events.ts';
 export const families = {
   accounts,
   buckets,
+  spaces,
   objects,
   uploads,
   parts,

@@ -14,12 +14,15 @@ import { tokensInForce } from './tokens-in-force/tokens-in-force.projection.ts';
 import { createTokensInForce, type TokensInForce } from './tokens-in-force/tokens-in-force.query.ts';
 import { uploadsByBucket } from './uploads-by-bucket/uploads-by-bucket.projection.ts';
 import { createUploadsByBucket, type UploadsByBucket } from './uploads-by-bucket/uploads-by-bucket.query.ts';
+import { usageByBucket } from './usage-by-bucket/usage-by-bucket.projection.ts';
+import { createUsageByBucket, type UsageByBucket } from './usage-by-bucket/usage-by-bucket.query.ts';
 
 export const projections: readonly Projection[] = [
   accountsById,
   bucketsByName,
   objectsByKey,
   uploadsByBucket,
+  usageByBucket,
   identityById,
   tokensInForce,
 ];
@@ -29,6 +32,7 @@ export interface ReadModels {
   readonly buckets: BucketsByName;
   readonly objects: ObjectsByKey;
   readonly uploads: UploadsByBucket;
+  readonly usage: UsageByBucket;
   readonly identity: IdentityById;
   readonly tokens: TokensInForce;
   readonly namedBlobs: NamedBlobs;
@@ -46,6 +50,7 @@ export function openReadModels(runner: Pick<ProjectionRunner, 'table'>): ReadMod
     buckets: createBucketsByName(runner.table(bucketsByName.name)),
     objects: createObjectsByKey(objectRows),
     uploads,
+    usage: createUsageByBucket(runner.table(usageByBucket.name)),
     identity,
     tokens,
     namedBlobs: createNamedBlobs({ objectRows, uploads, accounts, identity, tokens }),

@@ -1,11 +1,18 @@
 // Owns the use cases of buckets. Each settles a deletion that it meets half done (settle-bucket.ts).
 
+import { nameOfBucket, qualifiedId } from '#core/buckets/buckets.events.ts';
+import type { PropertyChanges } from '#core/buckets/properties.ts';
+import { spaceDecider } from '#core/buckets/spaces.decider.ts';
+import { spaceStream, spaces } from '#core/buckets/spaces.events.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
+import { runCommand } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
-import type { BucketRejection, Buckets, Caller } from './cloud.ts';
-import type { ServiceContext } from './context.ts';
+import type { BucketUsage } from '#projections/usage-by-bucket/usage-by-bucket.query.ts';
+import { bucketIdOf, newBucketId } from './bucket-names.ts';
+import type { BucketRejection, Buckets, Caller, NameScope, Space } from './cloud.ts';
+import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { isEnough, PERMISSIONS, type Permission } from './permissions.ts';
 import { runBucketCommand, settleBucket } from './settle-bucket.ts';
 
@@ -13,10 +20,12 @@ type BucketAccess = StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>
 
 /** What the other use cases need of buckets. */
 export interface BucketAccessCheck {
+  /** Which bucket the caller means by the name; to be asked once the read models are as they have to be. */
+  idOf(caller: Caller, name: string): string;
   /** The bucket as the read model shows it now, if the caller may do that there; also a closing one. */
-  find(caller: Caller, name: string, permission: Permission): BucketAccess;
+  find(caller: Caller, id: string, permission: Permission): BucketAccess;
   /** Ends a deletion that is under way, one way or the other. */
-  settle(caller: Caller, name: string): Promise<void>;
+  settle(caller: Caller, id: string): Promise<void>;
 }
 
 export function createBuckets(context: ServiceContext): Buckets & BucketAccessCheck {
@@ -30,9 +39,13 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     this.#context = context;
   }
 
-  find(caller: Caller, name: string, permission: Permission): BucketAccess {
+  idOf(caller: Caller, name: string): string {
+    return bucketIdOf(this.#context.buckets, caller.accountId, name);
+  }
+
+  find(caller: Caller, id: string, permission: Permission): BucketAccess {
     if (!isEnough(caller.role, permission)) return { rejected: 'access-denied' };
-    const bucket = this.#context.buckets.get(name);
+    const bucket = this.#context.buckets.get(id);
     if (!bucket) return { rejected: 'no-such-bucket' };
     return bucket.owner === caller.accountId ? bucket : { rejected: 'access-denied' };
   }
@@ -46,18 +59,19 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
 
   #allowsNow(caller: Caller, permission: Permission, name: string): boolean {
     if (PERMISSIONS[permission].on === 'project') return isEnough(caller.role, permission);
-    const found = this.find(caller, name, permission);
+    const found = this.find(caller, this.idOf(caller, name), permission);
     return !(isRejected(found) && found.rejected === 'access-denied');
   }
 
-  async settle(caller: Caller, name: string): Promise<void> {
-    await settleBucket(this.#context, caller, name);
+  async settle(caller: Caller, id: string): Promise<void> {
+    await settleBucket(this.#context, caller, id);
   }
 
   async get(caller: Caller, name: string): Promise<BucketAccess> {
     await this.#context.barrier();
-    await this.settle(caller, name);
-    return this.find(caller, name, 'read-bucket');
+    const id = this.idOf(caller, name);
+    await this.settle(caller, id);
+    return this.find(caller, id, 'read-bucket');
   }
 
   async list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]> {
@@ -70,36 +84,94 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     caller: Caller,
     name: string,
     region: string,
+    scope: NameScope = 'shared',
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     if (!isEnough(caller.role, 'make-bucket')) return { rejected: 'access-denied' };
     await this.#context.barrier();
-    await this.settle(caller, name);
+    const owned = this.idOf(caller, name);
+    await this.settle(caller, owned);
+    const { buckets } = this.#context;
+    const id =
+      scope === 'shared' || buckets.get(owned) ? owned : newBucketId(buckets, caller.accountId, name);
+    const made = await this.#create(caller, id, region);
+    // Somebody else was first to take the name that all share.
+    const isTaken = scope === 'own' && isRejected(made) && made.rejected === 'bucket-exists';
+    return isTaken ? this.#create(caller, qualifiedId(caller.accountId, name), region) : made;
+  }
+
+  async #create(
+    caller: Caller,
+    id: string,
+    region: string,
+  ): Promise<StoredBucket | Rejection<BucketRejection>> {
     const { accountId: owner } = caller;
-    const owned = await this.#context.buckets.ofOwner(owner, '', limits.s3BucketsPerAccount);
-    if (owned.length >= limits.s3BucketsPerAccount && !this.#context.buckets.get(name)) {
+    const { buckets, usage } = this.#context;
+    if (usage.ofOwner(owner).buckets >= limits.s3BucketsPerAccount && !buckets.get(id)) {
       return { rejected: 'too-many-buckets' };
     }
-    const outcome = await runBucketCommand(this.#context, caller, name, {
-      type: 'CreateBucket',
-      owner,
-      region,
-    });
+    const command = { type: 'CreateBucket', owner, region } as const;
+    const outcome = await runBucketCommand(this.#context, caller, id, command);
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'creating a bucket has an event or a rejection');
     const { timeMs: createdMs, revision } = outcome;
-    return { name, owner, region, createdMs, status: 'open', revision, writesSince: revision };
+    const made = { id, name: nameOfBucket(id), owner, region, createdMs, status: 'open' } as const;
+    return { ...made, revision, writesSince: revision, properties: {} };
   }
 
   async delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>> {
     await this.#context.barrier();
-    await this.settle(caller, name);
-    const bucket = this.find(caller, name, 'delete-bucket');
+    const id = this.idOf(caller, name);
+    await this.settle(caller, id);
+    const bucket = this.find(caller, id, 'delete-bucket');
     if (isRejected(bucket)) return bucket;
     // Most refusals need no event: closing is only for a bucket that looks empty.
-    if (!(await this.#context.objects.isEmpty(name))) return { rejected: 'bucket-not-empty' };
-    const closed = await runBucketCommand(this.#context, caller, name, { type: 'CloseBucket' });
+    if (!(await this.#context.objects.isEmpty(id))) return { rejected: 'bucket-not-empty' };
+    const closed = await runBucketCommand(this.#context, caller, id, { type: 'CloseBucket' });
     if (isRejected(closed)) return closed;
-    await this.settle(caller, name);
-    return this.#context.buckets.get(name) ? { rejected: 'bucket-not-empty' } : undefined;
+    await this.settle(caller, id);
+    return this.#context.buckets.get(id) ? { rejected: 'bucket-not-empty' } : undefined;
+  }
+
+  async describe(
+    caller: Caller,
+    name: string,
+    changes: PropertyChanges,
+  ): Promise<undefined | Rejection<BucketRejection>> {
+    const bucket = await this.get(caller, name);
+    if (isRejected(bucket)) return bucket;
+    if (!isEnough(caller.role, 'describe-bucket')) return { rejected: 'access-denied' };
+    const command = { type: 'DescribeBucket', ...changes } as const;
+    const outcome = await runBucketCommand(this.#context, caller, bucket.id, command);
+    return isRejected(outcome) ? outcome : undefined;
+  }
+
+  usage(bucket: StoredBucket): BucketUsage {
+    return this.#context.usage.ofBucket(bucket.id);
+  }
+
+  async space(caller: Caller): Promise<Space | Rejection<'access-denied'>> {
+    if (!isEnough(caller.role, 'list-buckets')) return { rejected: 'access-denied' };
+    await this.#context.barrier();
+    const { buckets, usage } = this.#context;
+    return { ...buckets.space(caller.accountId), usage: usage.ofOwner(caller.accountId) };
+  }
+
+  async describeSpace(
+    caller: Caller,
+    changes: PropertyChanges,
+  ): Promise<undefined | Rejection<'access-denied'>> {
+    if (!isEnough(caller.role, 'describe-space')) return { rejected: 'access-denied' };
+    const outcome = await runCommand(this.#context.log, {
+      decider: spaceDecider,
+      lifecycle: spaces,
+      stream: spaceStream(caller.accountId),
+      command: { type: 'DescribeSpace', ...changes },
+      actor: actorOf(caller),
+      // No change of it depends on another.
+      view: () => ({ state: spaceDecider.initial, expect: 'any' }),
+      refresh: () => untilCaughtUp(this.#context),
+    });
+    if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
+    return undefined;
   }
 }

@@ -2,9 +2,10 @@
 // call says who calls; whoever may not is answered with the rejection `access-denied`, never with data. Every
 // read is strong: it sees whatever was acknowledged before the call began.
 
+import type { PropertyChanges } from '#core/buckets/properties.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
-import type { Content, Segment } from '#core/objects/objects.events.ts';
-import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import type { Content } from '#core/objects/objects.events.ts';
+import type { StoredBucket, StoredSpace } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type {
   ListPage,
   ListRequest,
@@ -16,17 +17,21 @@ import type {
   UploadListPage,
   UploadListRequest,
 } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import type { BucketUsage, OwnerUsage } from '#projections/usage-by-bucket/usage-by-bucket.query.ts';
 import type {
   BlobTarget,
   ByteSource,
   DigestAlgorithm,
   WrittenBlob,
 } from '#storage-nodes/stream/blob-stream.ts';
+import type { Readable } from './assembled-objects.ts';
 import type { Permission, Role } from './permissions.ts';
 
 export interface Caller {
   /** The project that it calls for. */
   readonly accountId: string;
+  /** Who calls, where that is known apart from the project. */
+  readonly userId?: string;
   /** There. */
   readonly role: Role;
   readonly requestId: string;
@@ -67,6 +72,9 @@ export interface WriteCondition {
 
 /** What a dialect knows of a new object once its bytes are written. */
 export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner'>;
+
+/** What may change of an object while its bytes stay. */
+export type ObjectDescription = Pick<Content, 'contentType' | 'headers' | 'metadata' | 'expiresMs'>;
 
 export interface PutObjectRequest {
   readonly bucket: string;
@@ -117,31 +125,62 @@ export interface CompleteUploadRequest {
   describe(parts: readonly StoredPart[]): ContentDraft;
 }
 
+/** Whether a name means the same bucket to everybody, or to each project one of its own. */
+export type NameScope = 'shared' | 'own';
+
+export interface Space extends StoredSpace {
+  readonly usage: OwnerUsage;
+}
+
+/** Names are those of the caller's: docs/decisions/0015-one-namespace.md. */
 export interface Buckets {
   /**
    * Whether the caller may do that at the bucket, to be asked before anything else of a request is read;
    * every use case judges it again. A bucket that is not there is in nobody's way.
    */
   allows(caller: Caller, permission: Permission, name: string): boolean | Promise<boolean>;
-  create(caller: Caller, name: string, region: string): Promise<StoredBucket | Rejection<BucketRejection>>;
+  create(
+    caller: Caller,
+    name: string,
+    region: string,
+    scope?: NameScope,
+  ): Promise<StoredBucket | Rejection<BucketRejection>>;
   get(caller: Caller, name: string): Promise<StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>>;
   /** In order of name, those above `after`. */
   list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]>;
   delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>>;
+  describe(
+    caller: Caller,
+    name: string,
+    changes: PropertyChanges,
+  ): Promise<undefined | Rejection<BucketRejection>>;
+  /** What it holds, as applied: to be asked of a bucket that was just looked up. */
+  usage(bucket: StoredBucket): BucketUsage;
+  /** All that the caller's project has. */
+  space(caller: Caller): Promise<Space | Rejection<'access-denied'>>;
+  describeSpace(caller: Caller, changes: PropertyChanges): Promise<undefined | Rejection<'access-denied'>>;
 }
 
 export interface Objects {
   put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** As it reads: one that is made of others has their size. */
   get(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>>;
-  /** Streams bytes `offset` to `offset + length` of the object. */
-  read(
-    object: { readonly segments: readonly Segment[] },
-    offset: number,
-    length: number,
-    target: BlobTarget,
-  ): Promise<void>;
+  /** As it was stored. */
+  stored(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** The same bytes with another description. `change` may be called more than once. */
+  describe(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    change: (object: StoredObject) => ObjectDescription,
+  ): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /**
+   * Streams bytes `offset` to `offset + length` of the object.
+   * @throws Fault `conflict` before the first byte where it is made of others that are not what they were.
+   */
+  read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void>;
   /** The same bytes as a source, for a copy. */
-  source(object: { readonly segments: readonly Segment[] }, offset: number, length: number): ByteSource;
+  source(object: Readable, offset: number, length: number): ByteSource;
   list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>>;
   /** Deleting what is not there succeeds. `ifEtag` as in WriteCondition. */
   delete(

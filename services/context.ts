@@ -39,5 +39,5 @@ export async function untilCaughtUp(context: Pick<ServiceContext, 'runner' | 'lo
 }
 
 export function actorOf(caller: Caller): Actor {
-  return { user: caller.accountId, project: caller.accountId, requestId: caller.requestId };
+  return { user: caller.userId ?? caller.accountId, project: caller.accountId, requestId: caller.requestId };
 }

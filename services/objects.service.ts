@@ -15,7 +15,12 @@ import {
   type ObjectState,
   objectDecider,
 } from '#core/objects/objects.decider.ts';
-import { type Content, objects as objectLifecycle, objectStream } from '#core/objects/objects.events.ts';
+import {
+  type Assembly,
+  type Content,
+  objects as objectLifecycle,
+  objectStream,
+} from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type {
@@ -24,13 +29,21 @@ import type {
   StoredObject,
 } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { BlobTarget, ByteSource, WrittenBlob } from '#storage-nodes/stream/blob-stream.ts';
+import { AssembledObjects, type Readable } from './assembled-objects.ts';
 import { assertNameable } from './bucket-collection.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
-import type { Caller, ObjectRejection, Objects, PutObjectRequest, WriteCondition } from './cloud.ts';
+import type {
+  Caller,
+  ObjectDescription,
+  ObjectRejection,
+  Objects,
+  PutObjectRequest,
+  WriteCondition,
+} from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
-type NamingCommand = Exclude<ObjectCommand, { type: 'DeleteObject' }>;
+type NamingCommand = Extract<ObjectCommand, { type: 'PutObject' | 'CompleteObject' }>;
 
 /** A write of a key, for whatever makes objects: puts here, completed uploads in uploads.service.ts. */
 export interface ObjectWriter {
@@ -54,10 +67,12 @@ export function createObjects(context: ServiceContext, buckets: BucketAccessChec
 class ObjectUseCases implements Objects, ObjectWriter {
   readonly #context: ServiceContext;
   readonly #buckets: BucketAccessCheck;
+  readonly #assembled: AssembledObjects;
 
   constructor(context: ServiceContext, buckets: BucketAccessCheck) {
     this.#context = context;
     this.#buckets = buckets;
+    this.#assembled = new AssembledObjects(context);
   }
 
   async name<Refused extends string>(
@@ -96,27 +111,34 @@ class ObjectUseCases implements Objects, ObjectWriter {
   }
 
   async put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>> {
-    const { bucket, key, condition } = request;
+    const { key, condition } = request;
     const behind = this.#context.barrier();
     if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, request.bucket);
     const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition);
     if (refused) return refused;
     const write = pendingWrite(this.#context, bucket);
-    return this.#context.writes.track(() => this.#putAllowed(caller, request, write), write);
+    return this.#context.writes.track(() => this.#putAllowed(caller, bucket, request, write), write);
   }
 
   async #putAllowed(
     caller: Caller,
+    bucket: string,
     request: PutObjectRequest,
     write: PendingWrite,
   ): Promise<StoredObject | Rejection<ObjectRejection>> {
-    const { source, digests, bucket, key, condition } = request;
+    const { source, digests, key, condition } = request;
     const owner = objectStream(bucket, key);
     const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob });
     const draft = describeOrDiscard(this.#context, written, () => request.describe(written));
     const { blob, sizeBytes, chunkBytes } = written;
     const segments = sizeBytes === 0 ? [] : [{ blob, sizeBytes, chunkBytes, partNumber: 0 }];
-    const content: Content = { ...draft, sizeBytes, segments, owner: caller.accountId };
+    const content: Content = {
+      ...draft,
+      sizeBytes: draft.assembly ? assembledBytes(draft.assembly) : sizeBytes,
+      segments,
+      owner: caller.accountId,
+    };
     const command = { type: 'PutObject', content, condition } as const;
     return nameOrDiscard(this.#context, written, () =>
       this.name<never>(caller, bucket, key, command, (found) => {
@@ -126,37 +148,93 @@ class ObjectUseCases implements Objects, ObjectWriter {
     );
   }
 
-  async get(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>> {
+  async stored(
+    caller: Caller,
+    name: string,
+    key: string,
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, name);
     const found = this.#buckets.find(caller, bucket, 'read-objects');
     if (isRejected(found)) return found;
     return this.#context.objects.get(bucket, key) ?? { rejected: 'no-such-key' };
   }
 
-  read(object: Segmented, offset: number, length: number, target: BlobTarget): Promise<void> {
+  async get(caller: Caller, name: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>> {
+    const object = await this.stored(caller, name, key);
+    return isRejected(object) || !object.assembly ? object : this.#assembled.whole(object);
+  }
+
+  read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void> {
+    if (object.assembly) return this.#assembled.read(object, offset, length, target);
     return this.#context.blobs.read(object.segments, offset, length, target);
   }
 
-  source(object: Segmented, offset: number, length: number): ByteSource {
+  source(object: Readable, offset: number, length: number): ByteSource {
+    if (object.assembly) return this.#assembled.source(object, offset, length);
     return this.#context.blobs.source(object.segments, offset, length);
+  }
+
+  async describe(
+    caller: Caller,
+    name: string,
+    key: string,
+    change: (object: StoredObject) => ObjectDescription,
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, name);
+    let content: Content | undefined;
+    const outcome = await runCommand(this.#context.log, {
+      decider: objectDecider,
+      lifecycle: objectLifecycle,
+      stream: objectStream(bucket, key),
+      command: {
+        type: 'DescribeObject',
+        condition: {},
+        /** Of what is there at each attempt: the bytes must be those that the key names. */
+        get content(): Content {
+          assert(content, 'the view was looked at before the decision');
+          return content;
+        },
+      },
+      actor: actorOf(caller),
+      view: (): View<ObjectState> | Rejection<ObjectRejection> => {
+        const found = this.#buckets.find(caller, bucket, 'write-objects');
+        if (isRejected(found)) return found;
+        const object = this.#context.objects.get(bucket, key);
+        if (!object) return { rejected: 'no-such-key' };
+        const { bucket: _bucket, key: _key, revision, modifiedMs: _modifiedMs, ...before } = object;
+        const { expiresMs: _expiresMs, ...kept } = before;
+        content = { ...kept, ...change(object) };
+        return { state: stateOf(object), expect: revision };
+      },
+      refresh: () => untilCaughtUp(this.#context),
+    });
+    if (isRejected(outcome)) return outcome;
+    assert(outcome && content, 'describing has an event or a rejection');
+    await untilApplied(this.#context, outcome);
+    return { ...content, bucket, key, revision: outcome.revision, modifiedMs: outcome.timeMs };
   }
 
   async list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const found = this.#buckets.find(caller, request.bucket, 'read-bucket');
-    return isRejected(found) ? found : this.#context.objects.list(request);
+    const bucket = this.#buckets.idOf(caller, request.bucket);
+    const found = this.#buckets.find(caller, bucket, 'read-bucket');
+    return isRejected(found) ? found : this.#context.objects.list({ ...request, bucket });
   }
 
   async delete(
     caller: Caller,
-    bucket: string,
+    name: string,
     key: string,
     condition: WriteCondition,
   ): Promise<undefined | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, name);
     const outcome = await runCommand(this.#context.log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
@@ -180,9 +258,11 @@ class ObjectUseCases implements Objects, ObjectWriter {
   }
 }
 
-type Segmented = Pick<StoredObject, 'segments'>;
-
 const NO_GUARDS: readonly StreamGuard[] = [];
+function assembledBytes({ parts }: Assembly): number {
+  return parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+}
+
 /** What an unconditional put is decided on: nothing, so nothing can be in its way. */
 const BLIND: View<ObjectState> = { state: objectDecider.initial, expect: 'any' };
 

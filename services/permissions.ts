@@ -8,8 +8,11 @@ export type Role = 'reader' | 'member' | 'admin';
 export type Permission =
   | 'list-buckets'
   | 'make-bucket'
+  /** What is known of all buckets of the project together. */
+  | 'describe-space'
   /** What the bucket is, and the names of what lies in it. */
   | 'read-bucket'
+  | 'describe-bucket'
   | 'delete-bucket'
   | 'read-objects'
   /** To put, to delete, and uploads from their start to their end. */
@@ -25,7 +28,9 @@ interface Row {
 export const PERMISSIONS: Readonly<Record<Permission, Row>> = {
   'list-buckets': { role: 'reader', on: 'project' },
   'make-bucket': { role: 'member', on: 'project' },
+  'describe-space': { role: 'member', on: 'project' },
   'read-bucket': { role: 'reader', on: 'bucket' },
+  'describe-bucket': { role: 'member', on: 'bucket' },
   'delete-bucket': { role: 'member', on: 'bucket' },
   'read-objects': { role: 'reader', on: 'bucket' },
   'write-objects': { role: 'member', on: 'bucket' },

@@ -71,8 +71,9 @@ class UploadUseCases implements Uploads {
     caller: Caller,
     request: StartUploadRequest,
   ): Promise<StoredUpload | Rejection<UploadRejection>> {
-    const { bucket, ...described } = request;
+    const { bucket: name, ...described } = request;
     await this.#context.barrier();
+    const bucket = this.#buckets.idOf(caller, name);
     const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, request.key, {});
     if (refused) return refused;
     const uploadId = newId(this.#context.random);
@@ -103,13 +104,13 @@ class UploadUseCases implements Uploads {
 
   async get(
     caller: Caller,
-    bucket: string,
+    name: string,
     key: string,
     uploadId: string,
   ): Promise<StoredUpload | Rejection<UploadRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const upload = this.#find(caller, bucket, uploadId, 'read-bucket');
+    const upload = this.#find(caller, this.#buckets.idOf(caller, name), uploadId, 'read-bucket');
     if (isRejected(upload)) return upload;
     return upload.key === key ? upload : { rejected: 'no-such-upload' };
   }
@@ -170,8 +171,9 @@ class UploadUseCases implements Uploads {
   ): Promise<UploadListPage | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
-    const found = this.#buckets.find(caller, request.bucket, 'read-bucket');
-    return isRejected(found) ? found : this.#context.uploads.list(request);
+    const bucket = this.#buckets.idOf(caller, request.bucket);
+    const found = this.#buckets.find(caller, bucket, 'read-bucket');
+    return isRejected(found) ? found : this.#context.uploads.list({ ...request, bucket });
   }
 
   async complete(

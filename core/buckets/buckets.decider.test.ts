@@ -62,3 +62,15 @@ test('collections are announced and writes prolonged while a bucket is open, no 
   given(created, closed).when({ type: 'AnnounceCollection' }).then({ rejected: 'operation-in-progress' });
   given(created, closed, deleted).when(prolong).then({ rejected: 'no-such-bucket' });
 });
+
+test('what is known of a bucket is told while it is open, and only where something changes', (t) => {
+  const changes = { set: { 'meta/colour': 'blue' }, unset: ['quota/bytes'] };
+  const describing = { type: 'DescribeBucket', ...changes } as const;
+  const { given } = deciderSpec(t, bucketDecider);
+  given(created)
+    .when(describing)
+    .then([{ type: 'BucketDescribed', data: changes }]);
+  given(created).when({ type: 'DescribeBucket', set: {}, unset: [] }).then([]);
+  given(created, closed).when(describing).then({ rejected: 'operation-in-progress' });
+  given().when(describing).then({ rejected: 'no-such-bucket' });
+});

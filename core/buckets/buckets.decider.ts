@@ -4,6 +4,7 @@
 import { unreachable } from '#core/kernel/assert.ts';
 import type { Decider } from '#core/kernel/decider.ts';
 import type { BucketEvent } from './buckets.events.ts';
+import { isChange, type PropertyChanges } from './properties.ts';
 
 export type BucketState =
   | { readonly status: 'absent' }
@@ -14,6 +15,7 @@ export type BucketCommand =
   | { readonly type: 'CloseBucket' }
   | { readonly type: 'ReopenBucket' }
   | { readonly type: 'DeleteBucket' }
+  | ({ readonly type: 'DescribeBucket' } & PropertyChanges)
   | { readonly type: 'AnnounceCollection' }
   | { readonly type: 'ProlongWrites'; readonly blobs: readonly string[] };
 
@@ -44,6 +46,10 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
       case 'DeleteBucket':
         if (state.status !== 'closing') return { rejected: 'operation-in-progress' };
         return [{ type: 'BucketDeleted', data: {} }];
+      case 'DescribeBucket': {
+        const { set, unset } = command;
+        return whileOpen(state, isChange(command) ? [{ type: 'BucketDescribed', data: { set, unset } }] : []);
+      }
       case 'AnnounceCollection':
         return whileOpen(state, [{ type: 'CollectionAnnounced', data: {} }]);
       case 'ProlongWrites':
@@ -68,6 +74,7 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
         return { status: 'absent' };
       case 'CollectionAnnounced':
       case 'WriteProlonged':
+      case 'BucketDescribed':
         return state;
       default:
         return unreachable(event);

@@ -80,3 +80,13 @@ test('deleting what is there is an event, deleting what is not is none', (t) => 
     .when({ type: 'DeleteObject', condition: { ifEtag: 'b' } })
     .then({ rejected: 'precondition-failed' });
 });
+
+test('what is there is described anew, with the bytes that it has; what is not is not', (t) => {
+  const { given } = deciderSpec(t, objectDecider);
+  const content = { ...contentOf('a'), contentType: 'image/png' };
+  const describing = { type: 'DescribeObject', content, condition: {} } as const;
+  given(put('a'))
+    .when(describing)
+    .then([{ type: 'ObjectDescribed', data: content }]);
+  given().when(describing).then({ rejected: 'no-such-key' });
+});

@@ -24,6 +24,12 @@ export type ObjectCommand =
       readonly uploadId: string;
       readonly condition: KeyCondition;
     }
+  | {
+      readonly type: 'DescribeObject';
+      /** Of the very object that the decision is made on. */
+      readonly content: Content & { readonly uploadId?: string };
+      readonly condition: KeyCondition;
+    }
   | { readonly type: 'DeleteObject'; readonly condition: KeyCondition };
 
 export type ObjectDecisionCode = 'precondition-failed' | 'no-such-key';
@@ -59,6 +65,9 @@ export const objectDecider: Decider<ObjectState, ObjectCommand, ObjectEvent, Obj
         return [{ type: 'ObjectPut', data: command.content }];
       case 'CompleteObject':
         return [{ type: 'ObjectCompleted', data: { ...command.content, uploadId: command.uploadId } }];
+      case 'DescribeObject':
+        if (state.status === 'absent') return { rejected: 'no-such-key' };
+        return [{ type: 'ObjectDescribed', data: command.content }];
       case 'DeleteObject':
         return state.status === 'present' ? [{ type: 'ObjectDeleted', data: {} }] : [];
       default:
@@ -70,6 +79,7 @@ export const objectDecider: Decider<ObjectState, ObjectCommand, ObjectEvent, Obj
     switch (event.type) {
       case 'ObjectPut':
       case 'ObjectCompleted':
+      case 'ObjectDescribed':
         return { status: 'present', etag: event.data.etag };
       case 'ObjectDeleted':
         return { status: 'absent' };

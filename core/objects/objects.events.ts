@@ -1,7 +1,7 @@
 // Owns the life of an object: which bytes a key names. Stream `objects/<bucket>/<key>`.
 
 import type { DataOf } from '#core/kernel/fields.ts';
-import { list, optional, text, textMap, uint } from '#core/kernel/fields.ts';
+import { list, optional, record, text, textMap, uint } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
 
 /**
@@ -18,6 +18,29 @@ export const segmentFields = {
   checksum: optional(text(5)),
 } as const;
 export type Segment = DataOf<typeof segmentFields>;
+
+/** One run of bytes of an object that is made of others. */
+const assembledPartFields = {
+  /** Name of a bucket of the same owner; empty for bytes that the object has itself, in its own segments. */
+  bucket: text(1),
+  key: text(2),
+  /** That the part must still have when it is read. */
+  etag: text(3),
+  /** From this byte of the part on, so many. */
+  offset: uint(4),
+  sizeBytes: uint(5),
+  /** Of the whole part, when it was named. */
+  wholeBytes: uint(6),
+} as const;
+export type AssembledPart = DataOf<typeof assembledPartFields>;
+
+/** Either the parts, one after the other; or, with a bucket named, all in it that begins with the prefix. */
+const assemblyFields = {
+  parts: list(1, assembledPartFields),
+  bucket: text(2),
+  prefix: text(3),
+} as const;
+export type Assembly = DataOf<typeof assemblyFields>;
 
 /** A dialect-neutral description of what is stored. */
 export const contentFields = {
@@ -40,6 +63,10 @@ export const contentFields = {
   storageClass: text(10),
   /** Account id of the writer. */
   owner: text(11),
+  /** Of an object that is made of others: `sizeBytes` and `etag` are of what it reads as. */
+  assembly: optional(record(12, assemblyFields)),
+  /** From then on it counts as deleted. */
+  expiresMs: optional(uint(13)),
 } as const;
 export type Content = DataOf<typeof contentFields>;
 
@@ -56,6 +83,13 @@ export const objects = lifecycle('objects', {
       data: { ...contentFields, uploadId: text(20) },
     },
     ObjectDeleted: { id: 3, from: ['present'], to: 'absent', data: {} },
+    /** The same bytes, described anew: the fields of what described them before, changed. */
+    ObjectDescribed: {
+      id: 4,
+      from: ['present'],
+      to: 'present',
+      data: { ...contentFields, uploadId: optional(text(20)) },
+    },
   },
 });
 

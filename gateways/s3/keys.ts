@@ -1,6 +1,5 @@
-// Owns which bucket and key a request addresses, and what may be a bucket's name and a key (Amazon S3 User
-// Guide, "General purpose bucket naming rules", "Naming Amazon S3 objects"). Guarantee: a key reaches the
-// cloud exactly as the client wrote it, never normalised.
+// Owns which bucket and key a request addresses, and what may be a key (Amazon S3 User Guide, "Naming Amazon
+// S3 objects"). Guarantee: a key reaches the cloud exactly as the client wrote it, never normalised.
 
 import { limits } from '#core/kernel/limits.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
@@ -11,21 +10,6 @@ export interface Address {
   readonly bucket: string;
   /** Empty: the bucket itself. */
   readonly key: string;
-}
-
-const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-const IP_ADDRESS = /^\d+\.\d+\.\d+\.\d+$/;
-const RESERVED_PREFIXES = ['xn--', 'sthree-', 'amzn-s3-demo-'];
-const RESERVED_SUFFIXES = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3'];
-
-export function isBucketName(name: string): boolean {
-  return (
-    BUCKET_NAME.test(name) &&
-    !name.includes('..') &&
-    !IP_ADDRESS.test(name) &&
-    !RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix)) &&
-    !RESERVED_SUFFIXES.some((suffix) => name.endsWith(suffix))
-  );
 }
 
 /** @throws S3Error KeyTooLongError */

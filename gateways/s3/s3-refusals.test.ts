@@ -30,6 +30,8 @@ function faulty(cloud: Cloud): Cloud {
     ...cloud,
     objects: {
       put: (caller, request) => objects.put(caller, request),
+      stored: (caller, bucket, key) => objects.stored(caller, bucket, key),
+      describe: (caller, bucket, key, change) => objects.describe(caller, bucket, key, change),
       source: (object, offset, length) => objects.source(object, offset, length),
       list: (caller, request) => objects.list(caller, request),
       delete: (caller, bucket, key, condition) => objects.delete(caller, bucket, key, condition),

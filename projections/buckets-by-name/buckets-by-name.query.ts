@@ -1,21 +1,26 @@
 // Owns the questions "is there such a bucket?" and "which buckets has this account?".
 
-import { buckets } from '#core/buckets/buckets.events.ts';
+import { buckets, nameOfBucket } from '#core/buckets/buckets.events.ts';
 import type { DataOf } from '#core/kernel/fields.ts';
 import { DecodedRows } from '../store/decoded-rows.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
 import type { RowReader } from '../store/projection.ts';
-import { kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
+import { asBuffer, kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
 import {
   BUCKET_CLOSED,
   BUCKET_DELETED,
   bucketRowKey,
   collectionRowKey,
   ownerRowKey,
+  propertiesRowKey,
+  spaceRowKey,
 } from './buckets-by-name.projection.ts';
 import { type CollectionRow, decodeCollection } from './collection-row.ts';
+import { decodeProperties } from './properties-row.ts';
 
 export interface StoredBucket {
+  /** As in its stream: core/buckets/buckets.events.ts. */
+  readonly id: string;
   readonly name: string;
   readonly owner: string;
   readonly region: string;
@@ -25,34 +30,45 @@ export interface StoredBucket {
   readonly revision: number;
   /** A write that began below this revision, and was not prolonged since, may have lost its bytes. */
   readonly writesSince: number;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** All that one owner has. */
+export interface StoredSpace {
+  readonly properties: Readonly<Record<string, string>>;
+  /** When something was said of it last; undefined where nothing was. */
+  readonly changedMs: number | undefined;
 }
 
 export interface BucketsByName {
-  get(name: string): StoredBucket | undefined;
+  get(id: string): StoredBucket | undefined;
+  space(owner: string): StoredSpace;
   /** Revision of the bucket's stream, deleted ones too; undefined when there never was one. */
-  revision(name: string): number | undefined;
+  revision(id: string): number | undefined;
   /** How far the collection of unnamed bytes has come; undefined: there is no such bucket. */
-  collection(name: string): CollectionRow | undefined;
+  collection(id: string): CollectionRow | undefined;
   /** In order of name, those above `after`, at most `limit`. */
   ofOwner(owner: string, after: string, limit: number): Promise<readonly StoredBucket[]>;
 }
 
 export function createBucketsByName(rows: RowReader): BucketsByName {
-  const collection = (name: string) => {
-    const value = rows.get(collectionRowKey(name));
+  const collection = (id: string) => {
+    const value = rows.get(collectionRowKey(id));
     return value && decodeCollection(value);
   };
-  const buckets = new DecodedRows(rows, (name) => {
-    const value = rows.get(bucketRowKey(name));
-    const collected = collection(name);
-    return value && collected && storedBucket(name, value, collected);
+  const buckets = new DecodedRows(rows, (id) => {
+    const value = rows.get(bucketRowKey(id));
+    const collected = value && collection(id);
+    return collected && storedBucket(id, value, collected, rows.get(propertiesRowKey(id)));
   });
-  const get = (name: string) => buckets.get(name);
+  const spaces = new DecodedRows(rows, (owner) => storedSpace(rows.get(spaceRowKey(owner))));
+  const get = (id: string) => buckets.get(id);
   return {
     get,
     collection,
-    revision(name) {
-      const value = rows.get(bucketRowKey(name));
+    space: (owner) => spaces.get(owner) ?? NOTHING_SAID,
+    revision(id) {
+      const value = rows.get(bucketRowKey(id));
       return value && revisionOf(value);
     },
     async ofOwner(owner, after, limit) {
@@ -64,9 +80,9 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
         while (found.length < limit) {
           const more = await cursor.next(limit - found.length);
           if (more.length === 0) break;
-          for (const { key } of more) {
+          for (const { value } of more) {
             // A bucket that was deleted since the scan began is no longer shown.
-            const bucket = get(key.slice(first.length));
+            const bucket = get(asBuffer(value).toString());
             if (bucket) found.push(bucket);
           }
         }
@@ -80,14 +96,26 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
 
 type Created = DataOf<typeof buckets.table.events.BucketCreated.data>;
 
+const NO_PROPERTIES: Readonly<Record<string, string>> = Object.freeze({});
+const NOTHING_SAID: StoredSpace = { properties: NO_PROPERTIES, changedMs: undefined };
+
+function storedSpace(value: Uint8Array | undefined): StoredSpace | undefined {
+  return value && { properties: decodeProperties(value), changedMs: timeOf(value) };
+}
+
 function storedBucket(
-  name: string,
+  id: string,
   value: Uint8Array,
   { writesSince }: CollectionRow,
+  described: Uint8Array | undefined,
 ): StoredBucket | undefined {
   const kind = kindOf(value);
   if (kind === BUCKET_DELETED) return undefined;
   const { owner, region } = buckets.decode('BucketCreated', payloadOf(value)).data as Created;
   const status = kind === BUCKET_CLOSED ? 'closing' : 'open';
-  return { name, owner, region, createdMs: timeOf(value), status, revision: revisionOf(value), writesSince };
+  const properties = described ? decodeProperties(described) : NO_PROPERTIES;
+  return {
+    ...{ id, name: nameOfBucket(id), owner, region, createdMs: timeOf(value), status },
+    ...{ revision: revisionOf(value), writesSince, properties },
+  };
 }

@@ -20,7 +20,8 @@ test('a bucket keeps its owner, region and day through closing and opening again
   t.is(models.buckets.revision('photos'), undefined);
   const createdMs = models.clock.nowMs();
   await create(models, 'photos');
-  const created = { name: 'photos', owner: 'anna', region: 'eu-1', createdMs };
+  const known = { id: 'photos', name: 'photos', properties: {} };
+  const created = { ...known, owner: 'anna', region: 'eu-1', createdMs };
   t.deepEqual(models.buckets.get('photos'), { ...created, status: 'open', revision: 0, writesSince: 0 });
   models.clock.advance(1_000);
   await change(models, 'photos', 'BucketClosed');

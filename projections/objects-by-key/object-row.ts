@@ -4,14 +4,18 @@ import type { Content } from '#core/objects/objects.events.ts';
 import { contentFields, objects, segmentFields } from '#core/objects/objects.events.ts';
 import { LastText, PayloadFields } from '../store/payload-fields.ts';
 import { asBuffer, HEADER_BYTES, kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
-import { OBJECT_COMPLETED } from './objects-by-key.projection.ts';
+import { OBJECT_COMPLETED, OBJECT_DESCRIBED } from './objects-by-key.projection.ts';
 import type { ListedObject, StoredObject } from './objects-by-key.query.ts';
 
 export function storedObject(bucket: string, key: string, value: Uint8Array): StoredObject {
-  const type = kindOf(value) === OBJECT_COMPLETED ? 'ObjectCompleted' : 'ObjectPut';
-  const data = objects.decode(type, payloadOf(value)).data as Content;
+  const data = objects.decode(typeOf(kindOf(value)), payloadOf(value)).data as Content;
   // The decoded object is nobody else's: added to, not spread, which would cost twice the decoding.
   return Object.assign(data, { bucket, key, revision: revisionOf(value), modifiedMs: timeOf(value) });
+}
+
+function typeOf(kind: number): 'ObjectPut' | 'ObjectCompleted' | 'ObjectDescribed' {
+  if (kind === OBJECT_COMPLETED) return 'ObjectCompleted';
+  return kind === OBJECT_DESCRIBED ? 'ObjectDescribed' : 'ObjectPut';
 }
 
 // Field numbers as constants of this module: a listing asks for them ten times a row.

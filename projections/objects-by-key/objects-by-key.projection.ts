@@ -9,6 +9,7 @@ import { eventRow, rowValue } from '../store/row-value.ts';
 
 const OBJECT_PUT = objects.table.events.ObjectPut.id;
 export const OBJECT_COMPLETED = objects.table.events.ObjectCompleted.id;
+export const OBJECT_DESCRIBED = objects.table.events.ObjectDescribed.id;
 const OBJECT_DELETED = objects.table.events.ObjectDeleted.id;
 
 const PRESENT = 'present/';
@@ -42,6 +43,8 @@ export const objectsByKey: Projection = {
       rows.put(objectRowKey(bucket, key), eventRow(OBJECT_PUT, event));
     } else if (type === 'ObjectCompleted') {
       rows.put(objectRowKey(bucket, key), eventRow(OBJECT_COMPLETED, event));
+    } else if (type === 'ObjectDescribed') {
+      rows.put(objectRowKey(bucket, key), eventRow(OBJECT_DESCRIBED, event));
     } else if (type === 'ObjectDeleted') {
       rows.delete(objectRowKey(bucket, key));
       rows.put(deletedRowKey(bucket, key), rowValue(OBJECT_DELETED, event.revision, event.timeMs, NOTHING));

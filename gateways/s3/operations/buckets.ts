@@ -2,9 +2,9 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import { isSharedName } from '#services/bucket-names.ts';
 import { acceptBucket, documentBody, errorFor, type S3Call } from '../call.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { isBucketName } from '../keys.ts';
 import { answerHeaders, isoDate, replyEmpty, replyXml } from '../reply.ts';
 import { readXml, S3_NAMESPACE, XmlWriter } from '../xml.ts';
 
@@ -78,7 +78,7 @@ function afterToken(token: string): string {
 
 export async function createBucket(call: S3Call): Promise<void> {
   const { gateway, bucket } = call;
-  if (!isBucketName(bucket)) throw errorFor(call, 'InvalidBucketName');
+  if (!isSharedName(bucket)) throw errorFor(call, 'InvalidBucketName');
   const { bytes } = await documentBody(call);
   checkLocation(bytes.length === 0 ? undefined : locationOf(bytes), gateway.region);
   const outcome = await gateway.cloud.buckets.create(call.caller, bucket, gateway.region);
