@@ -216,6 +216,8 @@ export const limits = {
   verifiedTokens: 10_000,
   tokenBytes: 4 * KIB,
   tokenLifeMs: 60 * 60 * 1_000,
+  /** To bring what a login still lacks. */
+  receiptLifeMs: 5 * 60 * 1_000,
   /** After so long another key signs. */
   tokenKeyMs: 24 * 60 * 60 * 1_000,
   identityBodyBytes: 112 * KIB,

@@ -91,7 +91,7 @@ const WRONG: readonly (readonly [string, unknown, number])[] = [
   ['a wrong password', passwordLogin('admin', undefined, 'wrong'), 401],
   ['an unknown user', passwordLogin('nobody'), 401],
   ['a project that is not there', passwordLogin('admin', { project: { id: 'none' } }), 401],
-  ['no method', { auth: { identity: { methods: [] } } }, 501],
+  ['no method', { auth: { identity: { methods: [] } } }, 400],
   ['an unknown method', { auth: { identity: { methods: ['magic'] } } }, 401],
   ['no identity', { auth: {} }, 400],
   ['no document', '', 400],

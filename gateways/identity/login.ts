@@ -14,18 +14,38 @@ import { badRequest, IdentityError, unauthorized } from './errors.ts';
 interface Proven {
   readonly user: StoredUser;
   readonly methods: readonly string[];
-  readonly from?: Token;
-  readonly applicationCredential?: StoredApplicationCredential;
+  readonly from?: Token | undefined;
+  readonly applicationCredential?: StoredApplicationCredential | undefined;
 }
 
-const METHODS = ['password', 'token', 'application_credential'] as const;
+const METHODS = ['password', 'totp', 'token', 'application_credential'] as const;
 
-export async function login(call: IdentityCall, auth: Fields): Promise<IssuedToken> {
+const PROOFS: Readonly<
+  Record<(typeof METHODS)[number], (call: IdentityCall, given: Fields) => Promise<Proven>>
+> = {
+  password: provePassword,
+  totp: proveOneTimePassword,
+  token: proveToken,
+  application_credential: proveApplicationCredential,
+};
+
+/** That the methods so far are not enough, and which would be. */
+export class MoreWanted {
+  readonly user: StoredUser;
+  readonly methods: readonly string[];
+
+  constructor(user: StoredUser, methods: readonly string[]) {
+    this.user = user;
+    this.methods = methods;
+  }
+}
+
+export async function login(call: IdentityCall, auth: Fields): Promise<IssuedToken | MoreWanted> {
   const { tokens } = call.gateway;
   const identity = auth.record('identity');
   const proven = await prove(call, identity);
   const { user, methods, from, applicationCredential } = proven;
-  if (!areEnough(user, methods)) throw unauthorized();
+  if (!areEnough(user, methods)) return new MoreWanted(user, methods);
   const common = { user, methods, from, applicationCredential };
   if (applicationCredential) {
     if (auth.has('scope')) throw unauthorized();
@@ -48,20 +68,35 @@ function issued(token: IssuedToken | undefined): IssuedToken {
   return token;
 }
 
+/** By all the methods that the client names, and those that it has a receipt for. */
 async function prove(call: IdentityCall, identity: Fields): Promise<Proven> {
-  const methods = identity.texts('methods');
-  const [method] = methods;
-  const unknown = methods.find((name) => !METHODS.some((known) => known === name));
-  if (method === undefined || methods.length !== 1) {
-    throw new IdentityError(501, 'One method of authentication at a time is built.');
+  const methods = [...new Set(identity.texts('methods'))];
+  if (methods.length === 0) throw badRequest("Invalid input for field 'identity.methods': there is none");
+  const known = methods.map((name) => METHODS.find((each) => each === name) ?? unknownMethod());
+  let proven = await proveByReceipt(call);
+  for (const method of known) {
+    const more = await PROOFS[method](call, identity.record(method));
+    if (proven && proven.user.id !== more.user.id) throw unauthorized();
+    proven = { ...proven, ...more, methods: [...new Set([...(proven?.methods ?? []), ...more.methods])] };
   }
-  if (unknown !== undefined) throw unauthorized();
-  if (method === 'password') return provePassword(call, identity.record('password').record('user'));
-  if (method === 'token') return proveToken(call, identity.record('token').text('id'));
-  return proveApplicationCredential(call, identity.record('application_credential'));
+  if (!proven) throw unauthorized();
+  return proven;
 }
 
-async function provePassword(call: IdentityCall, given: Fields): Promise<Proven> {
+function unknownMethod(): never {
+  throw unauthorized();
+}
+
+async function proveByReceipt(call: IdentityCall): Promise<Proven | undefined> {
+  const id = call.request.headers['openstack-auth-receipt'];
+  if (id === undefined) return undefined;
+  const receipt = typeof id === 'string' ? await call.gateway.tokens.openReceipt(id) : undefined;
+  if (!receipt?.user.enabled) throw unauthorized();
+  return { user: receipt.user, methods: receipt.methods };
+}
+
+async function provePassword(call: IdentityCall, method: Fields): Promise<Proven> {
+  const given = method.record('user');
   const user = userOf(call, given);
   const { identity, clock } = call.gateway;
   const login = await identity.logins.byPassword(user, given.text('password'), clock.nowMs());
@@ -74,8 +109,17 @@ async function provePassword(call: IdentityCall, given: Fields): Promise<Proven>
   return { user, methods: ['password'] };
 }
 
-async function proveToken(call: IdentityCall, id: string): Promise<Proven> {
-  const from = await call.gateway.tokens.validate(id);
+async function proveOneTimePassword(call: IdentityCall, method: Fields): Promise<Proven> {
+  const given = method.record('user');
+  const user = userOf(call, given);
+  const { identity, clock } = call.gateway;
+  const isRight = await identity.logins.byOneTimePassword(user, given.text('passcode'), clock.nowMs());
+  if (!isRight || !user) throw unauthorized();
+  return { user, methods: ['totp'] };
+}
+
+async function proveToken(call: IdentityCall, method: Fields): Promise<Proven> {
+  const from = await call.gateway.tokens.validate(method.text('id'));
   // What an application credential was restricted to is not to be widened by its tokens.
   if (!from || from.applicationCredential) throw unauthorized();
   return { user: from.user, methods: [...new Set(['token', ...from.methods])], from };

@@ -75,7 +75,7 @@ async function outsider(name: string, role: string): Promise<{ token: string; pr
 
 const isOpenToAll = ({ need }: { need: Need }) => need.anyToken === true;
 /** Judged by what the answer shows, not by whether there is one. */
-const SHOW_THEIR_OWN = ['list_role_assignments'];
+const SHOW_THEIR_OWN = ['list_role_assignments', 'list_credentials'];
 
 for (const role of ['reader', 'member', 'admin']) {
   test(`a ${role} of another project is refused whatever is not open to all`, async (t) => {

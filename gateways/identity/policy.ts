@@ -152,6 +152,13 @@ export const POLICY = {
   list_access_rules: { cloud: 'reader', owner: true },
   get_access_rule: { cloud: 'reader', owner: true },
 
+  list_credentials: { cloud: 'reader', owner: true },
+  /** Of whose user it is, or the administrator. */
+  create_credential: { anyToken: true, unrestricted: true },
+  get_credential: { cloud: 'reader', owner: true },
+  update_credential: OWNER_UNRESTRICTED,
+  delete_credential: OWNER_UNRESTRICTED,
+
   list_regions: ANY,
   create_region: ADMIN,
   get_region: ANY,

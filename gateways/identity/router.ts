@@ -16,7 +16,7 @@ interface Found {
 const UNBUILT = [
   ...['/v3/OS-FEDERATION', '/v3/auth/OS-FEDERATION', '/v3/OS-TRUST', '/v3/OS-OAUTH1', '/v3/OS-OAUTH2'],
   ...['/v3/OS-EP-FILTER', '/v3/OS-ENDPOINT-POLICY', '/v3/OS-SIMPLE-CERT', '/v3/OS-REVOKE'],
-  ...['/v3/credentials', '/v3/policies'],
+  '/v3/policies',
 ];
 const UNBUILT_BELOW = /^\/v3\/(domains\/([^/]+\/)?config|users\/[^/]+\/access_rules\/[^/]+)(\/|$)/;
 

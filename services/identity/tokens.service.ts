@@ -5,7 +5,7 @@
 // was made. Budget of a token that was judged before, with nothing changed since: two look-ups in memory, no
 // await.
 
-import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { tokenDecider } from '#core/identity/tokens.decider.ts';
 import { tokens as tokenLifecycle } from '#core/identity/tokens.events.ts';
 import type { Clock } from '#core/kernel/clock.ts';
@@ -73,6 +73,19 @@ interface Claims {
   readonly application?: string;
 }
 
+/** That somebody has shown who they are by some methods, though not by enough of them. */
+export interface Receipt {
+  readonly user: StoredUser;
+  readonly methods: readonly string[];
+  readonly issuedMs: number;
+  readonly expiresMs: number;
+}
+
+type ReceiptClaims = Pick<Claims, 'sub' | 'methods' | 'issuedMs' | 'expiresMs' | 'user'>;
+
+/** In the header of a receipt, so that none is taken for a token. */
+const RECEIPT = 'receipt';
+
 interface Known {
   readonly claims: Claims;
   readonly identityChanges: number;
@@ -119,11 +132,34 @@ export class TokenUseCases {
     };
     const token = this.#judge(claims);
     if (!token) return undefined;
+    return { id: await this.#signed({ ...claims }), token };
+  }
+
+  /** Good for a few minutes, and while the user's tokens from before are. */
+  async issueReceipt(
+    user: StoredUser,
+    methods: readonly string[],
+  ): Promise<Receipt & { readonly id: string }> {
+    const issuedMs = this.#clock.nowMs();
+    const common = { methods, issuedMs, expiresMs: issuedMs + limits.receiptLifeMs };
+    const claims: ReceiptClaims = { ...common, sub: user.id, user: user.tokensFrom };
+    return { ...common, user, id: await this.#signed({ ...claims }, RECEIPT) };
+  }
+
+  /** Undefined for what is no receipt, or none any more. */
+  async openReceipt(id: string): Promise<Receipt | undefined> {
+    const claims = await this.#opened<ReceiptClaims>(id, RECEIPT);
+    const user = claims && this.#context.identity.get('user', claims.sub);
+    if (!claims || claims.expiresMs <= this.#clock.nowMs() || user?.tokensFrom !== claims.user)
+      return undefined;
+    const { methods, issuedMs, expiresMs } = claims;
+    return { user, methods, issuedMs, expiresMs };
+  }
+
+  async #signed(claims: JWTPayload, type?: string): Promise<string> {
     const { keyId, privateKey } = await this.#keys.signing();
-    const id = await new SignJWT({ ...claims })
-      .setProtectedHeader({ alg: 'EdDSA', kid: keyId })
-      .sign(privateKey);
-    return { id, token };
+    const header = { alg: 'EdDSA', kid: keyId, ...(type !== undefined && { typ: type }) };
+    return new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
   }
 
   /** Undefined for a token that is not in force. */
@@ -157,20 +193,26 @@ export class TokenUseCases {
   }
 
   async #verify(id: string): Promise<Token | undefined> {
+    const claims = await this.#opened<Claims>(id);
+    if (!claims) return undefined;
+    return claims.expiresMs <= this.#clock.nowMs() ? undefined : this.#remember(id, claims);
+  }
+
+  /** What we signed as of this type. */
+  async #opened<Signed>(id: string, type?: string): Promise<Signed | undefined> {
     if (id.length > limits.tokenBytes) return undefined;
-    let claims: Claims;
     try {
-      const { kid = '' } = decodeProtectedHeader(id);
+      const { kid = '', typ } = decodeProtectedHeader(id);
+      if (typ !== type) return undefined;
       const key = await this.#keys.verifying(kid);
       if (!key) return undefined;
       const { payload } = await jwtVerify(id, key.publicKey, { algorithms: ['EdDSA'] });
-      claims = payload as unknown as Claims;
+      return payload as unknown as Signed;
     } catch (error) {
       // Whatever is not signed by us is no token; what failed on our side is no answer.
       if (isOfJose(error)) return undefined;
       throw error;
     }
-    return claims.expiresMs <= this.#clock.nowMs() ? undefined : this.#remember(id, claims);
   }
 
   #remember(id: string, claims: Claims): Token | undefined {

@@ -23,6 +23,7 @@ export interface IdentityAnswer {
 export interface IdentityRequest {
   readonly token?: string | undefined;
   readonly subject?: string | undefined;
+  readonly receipt?: string | undefined;
   readonly body?: unknown;
 }
 
@@ -70,12 +71,13 @@ export class IdentityServer {
 
   /** @param path below `/identity` */
   async call(method: string, path: string, request: IdentityRequest = {}): Promise<IdentityAnswer> {
-    const { token, subject, body } = request;
+    const { token, subject, receipt, body } = request;
     const answer = await fetch(`${this.root}${path}`, {
       method,
       headers: {
         ...(token !== undefined && { 'X-Auth-Token': token }),
         ...(subject !== undefined && { 'X-Subject-Token': subject }),
+        ...(receipt !== undefined && { 'Openstack-Auth-Receipt': receipt }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
       },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -13,6 +13,7 @@ import { limitOperations } from './limits.ts';
 import { projectOperations } from './projects.ts';
 import { roleOperations } from './roles.ts';
 import { tokenOperations } from './tokens.ts';
+import { userCredentialOperations } from './user-credentials.ts';
 import { userOperations } from './users.ts';
 
 const all = {
@@ -25,6 +26,7 @@ const all = {
   ...grantOperations,
   ...assignmentOperations,
   ...credentialOperations,
+  ...userCredentialOperations,
   ...catalogOperations,
   ...limitOperations,
 };

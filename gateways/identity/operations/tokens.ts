@@ -16,9 +16,9 @@ import {
   ok,
   viewOf,
 } from '../call.ts';
-import { domainDocument, listAnswer, projectDocument } from '../documents.ts';
+import { domainDocument, listAnswer, projectDocument, timeText } from '../documents.ts';
 import { IdentityError } from '../errors.ts';
-import { login } from '../login.ts';
+import { login, MoreWanted } from '../login.ts';
 import { catalogDocument } from '../own-services.ts';
 import { tokenDocument } from '../token-document.ts';
 
@@ -56,6 +56,23 @@ async function validate(call: IdentityCall): Promise<Answer> {
   return { ...ok(tokenDocument(call, token)), headers: [[SUBJECT, id]] };
 }
 
+/** By the receipt the client may bring the rest without what it has shown. */
+async function receiptAnswer(call: IdentityCall, { user, methods }: MoreWanted): Promise<Answer> {
+  const { id, issuedMs, expiresMs } = await call.gateway.tokens.issueReceipt(user, methods);
+  const domain = viewOf(call).get('domain', user.domainId);
+  return {
+    status: 401,
+    headers: [['Openstack-Auth-Receipt', id]],
+    document: {
+      receipt: {
+        ...{ methods, issued_at: timeText(issuedMs), expires_at: timeText(expiresMs) },
+        user: { id: user.id, name: user.name, domain: { id: user.domainId, name: domain?.name ?? null } },
+      },
+      required_auth_methods: (user.options?.factorRules ?? []).map((rule) => rule.methods),
+    },
+  };
+}
+
 /** Projects where the user has a role. */
 export async function projectsOf(call: IdentityCall, token: Pick<Token, 'user'>) {
   const view = viewOf(call);
@@ -86,7 +103,9 @@ export const tokenOperations = {
   issue_token: {
     ...{ method: 'POST', path: '/v3/auth/tokens' },
     async run(call) {
-      const { id, token } = await login(call, await bodyOf(call, 'auth'));
+      const outcome = await login(call, await bodyOf(call, 'auth'));
+      if (outcome instanceof MoreWanted) return receiptAnswer(call, outcome);
+      const { id, token } = outcome;
       return { status: 201, document: tokenDocument(call, token), headers: [[SUBJECT, id]] };
     },
   },
