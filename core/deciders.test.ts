@@ -20,6 +20,8 @@ import { assignmentDecider, roleDecider } from '#core/identity/roles.decider.ts'
 import { assignments, roles } from '#core/identity/roles.events.ts';
 import { tokenDecider } from '#core/identity/tokens.decider.ts';
 import { tokens } from '#core/identity/tokens.events.ts';
+import { trustDecider } from '#core/identity/trusts.decider.ts';
+import { trusts } from '#core/identity/trusts.events.ts';
 import { userDecider } from '#core/identity/users.decider.ts';
 import { users } from '#core/identity/users.events.ts';
 import type { Decider } from '#core/kernel/decider.ts';
@@ -53,6 +55,7 @@ function foldsEveryLife<State extends { readonly status: string }, Command, Tabl
 
 test('a bucket folds along every legal life', (t) => foldsEveryLife(t, buckets, bucketDecider));
 test('an account folds along every legal life', (t) => foldsEveryLife(t, accounts, accountDecider));
+test('a trust folds along every legal life', (t) => foldsEveryLife(t, trusts, trustDecider));
 test('an object folds along every legal life', (t) => foldsEveryLife(t, objects, objectDecider));
 test('an upload folds along every legal life', (t) => foldsEveryLife(t, uploads, uploadDecider));
 test('a part folds along every legal life', (t) => foldsEveryLife(t, parts, partDecider));

@@ -8,6 +8,7 @@ import { catalog, quotas } from './identity/catalog.events.ts';
 import { domains, groups, names, projects } from './identity/directory.events.ts';
 import { assignments, roles } from './identity/roles.events.ts';
 import { tokens } from './identity/tokens.events.ts';
+import { trusts } from './identity/trusts.events.ts';
 import { users } from './identity/users.events.ts';
 import { objects } from './objects/objects.events.ts';
 import { parts, uploads } from './objects/uploads.events.ts';
@@ -30,4 +31,5 @@ export const families = {
   catalog,
   quotas,
   tokens,
+  trusts,
 } as const;

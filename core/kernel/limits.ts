@@ -207,6 +207,8 @@ export const limits = {
   /** Users whose wrong passwords are counted; whose are oldest is forgotten first. */
   failedLogins: 10_000,
   credentialsPerUser: 100,
+  trustsPerUser: 1_000,
+  trustRedelegations: 3,
   credentialBlobBytes: 64 * KIB,
   factorRules: 20,
   /** RFC 6238, 5.2: as much later a one-time password may still arrive. */

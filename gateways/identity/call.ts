@@ -232,6 +232,17 @@ export class Fields {
   }
 }
 
+/** `expires_at`: ISO 8601, without a zone meaning UTC. @throws IdentityError 400 */
+export function expiryOf({ gateway }: IdentityCall, fields: Fields): number | undefined {
+  const given = fields.optionalText('expires_at');
+  if (!given) return undefined;
+  const expiresMs = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(given) ? given : `${given}Z`);
+  if (!Number.isFinite(expiresMs) || expiresMs <= gateway.clock.nowMs()) {
+    throw badRequest(`Invalid input for field 'expires_at': '${given}' is no time to come`);
+  }
+  return expiresMs;
+}
+
 const EXTRA_FIELDS = 50;
 
 /** What else the client wants to be kept: text by name. */

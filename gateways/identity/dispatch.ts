@@ -5,6 +5,7 @@ import { isFault } from '#core/kernel/errors.ts';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
+import { isWithinRules } from '#services/identity/access-rules.ts';
 import type { Token } from '#services/identity/tokens.service.ts';
 import type { Answer, GatewayContext, IdentityCall } from './call.ts';
 import { badRequest, errorOfFault, forbidden, IdentityError, unauthorized, unexpected } from './errors.ts';
@@ -70,7 +71,10 @@ async function authorise(
 ): Promise<void> {
   const token = call.token as Token;
   const isLet = mayCall(need, token, facts ? await facts(call) : {});
-  if (!isLet || !isAllowedByRules(call, token)) throw forbidden(call.operation);
+  const { rawPath } = splitTarget(call.request.url ?? '/');
+  const paths = [rawPath.slice(ROOT.length), rawPath];
+  if (!isLet || !isWithinRules(token, 'identity', call.request.method, paths))
+    throw forbidden(call.operation);
 }
 
 /** @throws IdentityError 401 */
@@ -79,31 +83,6 @@ async function tokenOf(gateway: GatewayContext, request: HttpRequest): Promise<T
   const token = typeof id === 'string' ? await gateway.tokens.validate(id) : undefined;
   if (!token) throw unauthorized();
   return token;
-}
-
-/** What an application credential was restricted to: some calls of some services. */
-function isAllowedByRules({ request }: IdentityCall, { applicationCredential }: Token): boolean {
-  const rules = applicationCredential?.accessRules ?? [];
-  if (rules.length === 0) return true;
-  const { rawPath } = splitTarget(request.url ?? '/');
-  const path = rawPath.slice(ROOT.length);
-  return rules.some(
-    (rule) =>
-      rule.service === 'identity' &&
-      rule.method === request.method &&
-      [path, rawPath].some((each) => patternOf(rule.path).test(each)),
-  );
-}
-
-/** `*` and `{name}` stand for one segment, `**` for any number. */
-function patternOf(path: string): RegExp {
-  const parts = path.split(/(\*\*|\*|\{[^}]*\})/);
-  const expressions = parts.map((part) => {
-    if (part === '**') return '.*';
-    if (part === '*' || /^\{.*\}$/.test(part)) return '[^/]+';
-    return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  });
-  return new RegExp(`^${expressions.join('')}$`);
 }
 
 const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;

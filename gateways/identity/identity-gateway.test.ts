@@ -41,7 +41,7 @@ test('what is not there, not so called, or not built says so', async (t) => {
   t.is((await server.call('GET', '/v3/nothing', { token })).status, 404);
   t.is((await server.call('GET', '/elsewhere', { token })).status, 404);
   t.is((await server.call('DELETE', '/v3/projects', { token })).status, 405);
-  t.is((await server.call('GET', '/v3/OS-TRUST/trusts', { token })).status, 501);
+  t.is((await server.call('GET', '/v3/OS-OAUTH1/consumers', { token })).status, 501);
   const { status, document, headers } = await server.call('GET', '/v3/projects/none', { token });
   t.is(status, 404);
   t.deepEqual(document, {

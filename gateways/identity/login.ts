@@ -8,8 +8,9 @@ import type {
 import type { Scope } from '#services/identity/effective-roles.ts';
 import { areEnough } from '#services/identity/login-policy.ts';
 import type { IssuedToken, Token } from '#services/identity/tokens.service.ts';
-import { type Fields, type IdentityCall, viewOf } from './call.ts';
-import { badRequest, IdentityError, unauthorized } from './errors.ts';
+import { partiesOf, rolesByTrust } from '#services/identity/trusts.service.ts';
+import { accept, actorOf, type Fields, type IdentityCall, viewOf } from './call.ts';
+import { badRequest, forbidden, IdentityError, unauthorized } from './errors.ts';
 
 interface Proven {
   readonly user: StoredUser;
@@ -52,6 +53,8 @@ export async function login(call: IdentityCall, auth: Fields): Promise<IssuedTok
     const scope = { kind: 'project', id: applicationCredential.projectId } as const;
     return issued(await tokens.issue({ ...common, scope }));
   }
+  const trustId = trustIdOf(auth);
+  if (trustId !== undefined) return loginByTrust(call, trustId, common);
   const scope = scopeOf(call, auth);
   if (scope !== undefined) {
     return issued(await tokens.issue({ ...common, ...(scope !== 'unscoped' && { scope }) }));
@@ -61,6 +64,27 @@ export async function login(call: IdentityCall, auth: Fields): Promise<IssuedTok
   const byDefault =
     own === '' ? undefined : await tokens.issue({ ...common, scope: { kind: 'project', id: own } });
   return byDefault ?? issued(await tokens.issue(common));
+}
+
+/** As the trustee of a trust; one use of it is gone then, whatever becomes of the token. */
+async function loginByTrust(
+  call: IdentityCall,
+  id: string,
+  common: Pick<Proven, 'user' | 'methods' | 'from'>,
+): Promise<IssuedToken> {
+  const { tokens, identity, clock } = call.gateway;
+  const trust = viewOf(call).trust(id);
+  if (trust?.trusteeId !== common.user.id) throw forbidden(call.operation);
+  if (!partiesOf(viewOf(call), trust, clock.nowMs())) throw forbidden(call.operation);
+  if (rolesByTrust(viewOf(call), trust).length === 0) throw forbidden(call.operation);
+  accept(await identity.trusts.use({ ...actorOf(call), user: common.user.id }, id));
+  const scope = { kind: 'project', id: trust.projectId } as const;
+  return issued(await tokens.issue({ ...common, scope, trust }));
+}
+
+function trustIdOf(auth: Fields): string | undefined {
+  if (!auth.has('scope') || auth.value('scope') === 'unscoped') return undefined;
+  return auth.record('scope').optionalRecord('OS-TRUST:trust')?.text('id');
 }
 
 function issued(token: IssuedToken | undefined): IssuedToken {
@@ -120,8 +144,8 @@ async function proveOneTimePassword(call: IdentityCall, method: Fields): Promise
 
 async function proveToken(call: IdentityCall, method: Fields): Promise<Proven> {
   const from = await call.gateway.tokens.validate(method.text('id'));
-  // What an application credential was restricted to is not to be widened by its tokens.
-  if (!from || from.applicationCredential) throw unauthorized();
+  // What an application credential or a trust was restricted to is not to be widened by its tokens.
+  if (!from || from.applicationCredential || from.trust) throw unauthorized();
   return { user: from.user, methods: [...new Set(['token', ...from.methods])], from };
 }
 
@@ -166,7 +190,6 @@ function scopeOf(call: IdentityCall, auth: Fields): Scope | 'unscoped' | undefin
   if (!auth.has('scope')) return undefined;
   if (auth.value('scope') === 'unscoped') return 'unscoped';
   const scope = auth.record('scope');
-  if (scope.has('OS-TRUST:trust')) throw new IdentityError(501, 'Trusts are not built.');
   if (scope.has('unscoped')) return 'unscoped';
   const project = scope.optionalRecord('project');
   if (project) return { kind: 'project', id: projectIdOf(call, project) };

@@ -22,8 +22,10 @@ export interface Need {
   readonly owner?: true;
   /** The role `service`, anywhere. */
   readonly service?: true;
-  /** An application credential that is restricted may not, whoever its user is. */
+  /** An application credential that is restricted may not, whoever its user is; nor may a trust. */
   readonly unrestricted?: true;
+  /** A trust may not: what is shown would be worth more than the trust. */
+  readonly withoutTrust?: true;
 }
 
 /** What is asked for, as far as it is there. */
@@ -35,6 +37,7 @@ export interface Facts {
 
 export function mayCall(need: Need, token: Token, facts: Facts): boolean {
   if (need.unrestricted && token.applicationCredential?.unrestricted === false) return false;
+  if (token.trust && (need.unrestricted || need.withoutTrust)) return false;
   if (need.anyToken || need.public) return true;
   const { scope } = token;
   const has = (role: string | undefined) =>
@@ -56,6 +59,7 @@ const OWNER_READER: Need = { ...DOMAIN_READER, owner: true };
 const PROJECT_READER: Need = { ...DOMAIN_READER, project: 'reader' };
 /** Secrets of a user are the user's own affair. */
 const OWNER: Need = { cloud: 'admin', owner: true };
+const OWNER_SECRET: Need = { ...OWNER, withoutTrust: true };
 const OWNER_UNRESTRICTED: Need = { ...OWNER, unrestricted: true };
 const SERVICE: Need = { cloud: 'admin', service: true };
 
@@ -141,9 +145,9 @@ export const POLICY = {
   get_system_grant: READER,
   revoke_system_grant: ADMIN,
 
-  ec2_list_credentials: OWNER,
+  ec2_list_credentials: OWNER_SECRET,
   ec2_create_credential: OWNER_UNRESTRICTED,
-  ec2_get_credential: OWNER,
+  ec2_get_credential: OWNER_SECRET,
   ec2_delete_credential: OWNER_UNRESTRICTED,
   list_application_credentials: { cloud: 'reader', owner: true },
   create_application_credential: { owner: true, unrestricted: true },
@@ -152,12 +156,22 @@ export const POLICY = {
   list_access_rules: { cloud: 'reader', owner: true },
   get_access_rule: { cloud: 'reader', owner: true },
 
-  list_credentials: { cloud: 'reader', owner: true },
+  list_credentials: { cloud: 'reader', owner: true, withoutTrust: true },
   /** Of whose user it is, or the administrator. */
   create_credential: { anyToken: true, unrestricted: true },
-  get_credential: { cloud: 'reader', owner: true },
+  get_credential: { cloud: 'reader', owner: true, withoutTrust: true },
   update_credential: OWNER_UNRESTRICTED,
   delete_credential: OWNER_UNRESTRICTED,
+
+  list_trusts: { cloud: 'reader', owner: true },
+  /** In the caller's own name. */
+  create_trust: ANY,
+  get_trust: { cloud: 'reader', owner: true },
+  check_trust: { cloud: 'reader', owner: true },
+  delete_trust: OWNER,
+  list_roles_for_trust: { cloud: 'reader', owner: true },
+  get_role_for_trust: { cloud: 'reader', owner: true },
+  check_role_for_trust: { cloud: 'reader', owner: true },
 
   list_regions: ANY,
   create_region: ADMIN,

@@ -14,7 +14,7 @@ interface Found {
 
 /** What Keystone has and this gateway has not, by the beginning of its path. */
 const UNBUILT = [
-  ...['/v3/OS-FEDERATION', '/v3/auth/OS-FEDERATION', '/v3/OS-TRUST', '/v3/OS-OAUTH1', '/v3/OS-OAUTH2'],
+  ...['/v3/OS-FEDERATION', '/v3/auth/OS-FEDERATION', '/v3/OS-OAUTH1', '/v3/OS-OAUTH2'],
   ...['/v3/OS-EP-FILTER', '/v3/OS-ENDPOINT-POLICY', '/v3/OS-SIMPLE-CERT', '/v3/OS-REVOKE'],
   '/v3/policies',
 ];

@@ -6,7 +6,7 @@ import { accessRuleDocument, passwordExpiresAt, timeText } from './documents.ts'
 import { catalogDocument } from './own-services.ts';
 
 export function tokenDocument(call: IdentityCall, token: Token): object {
-  const { user, userDomain, project, domain, scope, applicationCredential: credential } = token;
+  const { user, userDomain, project, domain, scope, applicationCredential: credential, trust } = token;
   const withCatalog = scope !== undefined && !call.query.has('nocatalog');
   return {
     token: {
@@ -33,6 +33,12 @@ export function tokenDocument(call: IdentityCall, token: Token): object {
           ...(credential.accessRules.length > 0 && {
             access_rules: credential.accessRules.map(accessRuleDocument),
           }),
+        },
+      }),
+      ...(trust && {
+        'OS-TRUST:trust': {
+          ...{ id: trust.id, impersonation: trust.impersonation },
+          ...{ trustor_user: { id: trust.trustorId }, trustee_user: { id: trust.trusteeId } },
         },
       }),
       ...(withCatalog && { catalog: catalogDocument(call) }),

@@ -1,5 +1,5 @@
 // Owns the rows of identity-by-id: domains, projects, users, groups and roles by id and by name, who has
-// which roles on what, credentials, the catalog and the limits of projects.
+// which roles on what, trusts, credentials, the catalog and the limits of projects.
 
 import { catalog, quotas } from '#core/identity/catalog.events.ts';
 import {
@@ -13,6 +13,7 @@ import {
   projects,
 } from '#core/identity/directory.events.ts';
 import { assignments, type RoleEvent, roles } from '#core/identity/roles.events.ts';
+import { trusts } from '#core/identity/trusts.events.ts';
 import { users } from '#core/identity/users.events.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { familyOf, type RecordedEvent } from '#core/log/event-log.ts';
@@ -21,6 +22,7 @@ import { applyEntry } from './entries.ts';
 import type { StoredAssignment } from './identity-by-id.query.ts';
 import { jsonRow, readJson, rowKey } from './identity-rows.ts';
 import { endedTokens, ThingRows } from './thing-rows.ts';
+import { applyTrust } from './trust-rows.ts';
 import { applyUser } from './user-rows.ts';
 
 export const identityById: Projection = {
@@ -28,7 +30,7 @@ export const identityById: Projection = {
   version: 2,
   families: [
     ...[domains, projects, groups, names, users].map(({ family }) => family),
-    ...[roles, assignments, catalog, quotas].map(({ family }) => family),
+    ...[roles, assignments, trusts, catalog, quotas].map(({ family }) => family),
   ],
   apply(recorded, rows) {
     const { type, payload } = recorded;
@@ -50,6 +52,9 @@ export const identityById: Projection = {
         break;
       case assignments.family:
         applyAssignment(recorded, rows);
+        break;
+      case trusts.family:
+        applyTrust(trusts.decode(type, payload), recorded, rows);
         break;
       case names.family: {
         const { holderId } = names.decode(type, payload).data;

@@ -138,6 +138,23 @@ export interface StoredApplicationCredential {
   readonly createdMs: number;
 }
 
+export interface StoredTrust {
+  readonly id: string;
+  readonly trustorId: string;
+  readonly trusteeId: string;
+  readonly projectId: string;
+  readonly roleIds: readonly string[];
+  /** Whoever acts by it is shown as the trustor. */
+  readonly impersonation: boolean;
+  readonly expiresMs?: number;
+  /** Absent: as many as one likes. */
+  readonly usesLeft?: number;
+  readonly redelegations: number;
+  /** The trust that it was passed on from; empty for none. */
+  readonly parentId: string;
+  readonly revision: number;
+}
+
 export interface StoredCatalog {
   readonly regions: readonly {
     readonly regionId: string;
@@ -202,6 +219,12 @@ export interface IdentityById {
     keep: (credential: StoredCredential) => boolean,
     after?: string,
   ): Promise<readonly StoredCredential[]>;
+  trust(trustId: string): StoredTrust | undefined;
+  trustRevision(trustId: string): number | undefined;
+  /** Of a user as trustor and as trustee. */
+  trustsOf(userId: string, most: number): Promise<readonly StoredTrust[]>;
+  /** In order of id, those above `after`. */
+  trusts(most: number, after?: string): Promise<readonly StoredTrust[]>;
   catalog(): StoredCatalog;
   quotas(): StoredQuotas;
   /** In order of id, those above `after` that `keep` wants, up to `most`. */
@@ -231,6 +254,8 @@ export function createIdentityById(rows: RowReader): IdentityById {
   const read = <Value>(key: string) => decoded.get(key) as Value | undefined;
   const get = <Kind extends ThingKind>(kind: Kind, id: string) => read<Things[Kind]>(rowKey.thing(kind, id));
   const assignment = (id: string) => read<StoredAssignment>(rowKey.assignment(id));
+
+  const trust = (id: string) => read<StoredTrust>(rowKey.trust(id));
 
   /** What `take` makes of the rows under a prefix, up to `most`. */
   async function gather<Value>(
@@ -280,6 +305,10 @@ export function createIdentityById(rows: RowReader): IdentityById {
         },
         after,
       ),
+    trust,
+    trustRevision: (id) => trust(id)?.revision ?? read<number>(rowKey.gone('trust', id)),
+    trustsOf: (userId, most) => gather(rowKey.trustOf(userId, ''), most, (id) => trust(id)),
+    trusts: (most, after) => gather(rowKey.trust(''), most, (_id, row) => readJson<StoredTrust>(row), after),
     catalog: () => read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
     quotas: () => read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
     list: (kind, most, keep = () => true, after = '') =>

@@ -9,7 +9,7 @@ export type ThingKind = 'domain' | 'project' | 'user' | 'group' | 'role';
 export const rowKey = {
   thing: (kind: ThingKind, id: string) => `${kind}/${id}`,
   /** What an end leaves: its stream's revision. */
-  gone: (kind: ThingKind | 'assignment', id: string) => `gone/${kind}/${id}`,
+  gone: (kind: ThingKind | 'assignment' | 'trust', id: string) => `gone/${kind}/${id}`,
   /** @param scopeId the domain; empty for domains, and for roles of the whole cloud */
   name: (kind: ThingKind, scopeId: string, name: string) => `name/${kind}/${scopeId}/${name}`,
   /** @param id as in the stream's name */
@@ -22,6 +22,9 @@ export const rowKey = {
   ec2: (accessKeyId: string) => `ec2/${accessKeyId}`,
   application: (credentialId: string) => `application/${credentialId}`,
   credential: (credentialId: string) => `credential/${credentialId}`,
+  trust: (trustId: string) => `trust/${trustId}`,
+  /** @param userId trustor or trustee */
+  trustOf: (userId: string, trustId: string) => `trust-of/${userId}/${trustId}`,
   catalog: 'catalog',
   quotas: 'quotas',
 } as const;

@@ -9,6 +9,7 @@ import type {
 } from '#core/identity/directory.decider.ts';
 import type { AssignmentDecisionCode, RoleDecisionCode } from '#core/identity/roles.decider.ts';
 import type { SubjectKeys } from '#core/identity/subject-keys.ts';
+import type { TrustDecisionCode } from '#core/identity/trusts.decider.ts';
 import type { UserDecisionCode } from '#core/identity/users.decider.ts';
 import type { Clock } from '#core/kernel/clock.ts';
 import type { IdentityById } from '#projections/identity-by-id/identity-by-id.query.ts';
@@ -22,6 +23,7 @@ import { LoginUseCases } from './logins.service.ts';
 import { type PasswordCost, Passwords } from './passwords.ts';
 import { RoleUseCases } from './roles.service.ts';
 import type { TokenUseCases } from './tokens.service.ts';
+import { TrustUseCases } from './trusts.service.ts';
 import { UserUseCases } from './users.service.ts';
 
 export type UserRejection =
@@ -55,8 +57,16 @@ export type DirectoryRejection =
   | 'too-deep'
   | 'project-has-children'
   | 'project-owns-buckets';
+export type TrustRejection =
+  | TrustDecisionCode
+  | NoSuch
+  | 'too-many-trusts'
+  /** The trustor lacks a role that is to be given. */
+  | 'role-not-held'
+  /** It would give more than the trust that it is passed on from. */
+  | 'trust-widened';
 export type CatalogRejection = CatalogDecisionCode | QuotaDecisionCode;
-export type IdentityRejection = DirectoryRejection | CatalogRejection;
+export type IdentityRejection = DirectoryRejection | CatalogRejection | TrustRejection;
 
 export interface Identity {
   readonly view: IdentityById;
@@ -64,6 +74,7 @@ export interface Identity {
   readonly users: UserUseCases;
   readonly logins: LoginUseCases;
   readonly roles: RoleUseCases;
+  readonly trusts: TrustUseCases;
   readonly catalog: CatalogUseCases;
   readonly adoption: Adoption;
   barrier(): Promise<void> | undefined;
@@ -87,7 +98,8 @@ export function createIdentity(
   const passwords = new Passwords(services.random, options.passwordCost);
   const roles = new RoleUseCases(context);
   const policy = options.loginPolicy ?? NO_LOGIN_POLICY;
-  const users = new UserUseCases(context, passwords, roles, policy);
+  const trusts = new TrustUseCases(context);
+  const users = new UserUseCases(context, { passwords, roles, trusts, policy });
   const directory = new DirectoryUseCases(context, users, roles);
   return {
     view: services.identity,
@@ -95,6 +107,7 @@ export function createIdentity(
     users,
     logins: new LoginUseCases(context, users, policy),
     roles,
+    trusts,
     catalog: new CatalogUseCases(context),
     adoption: new Adoption(context, directory, users, roles),
     barrier: () => services.barrier(),

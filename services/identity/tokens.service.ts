@@ -16,11 +16,13 @@ import type {
   StoredDomain,
   StoredProject,
   StoredRole,
+  StoredTrust,
   StoredUser,
 } from '#projections/identity-by-id/identity-by-id.query.ts';
 import { effectiveRoles, isAdminProject, type Scope, withImplied } from './effective-roles.ts';
 import { type IdentityContext, run } from './identity-context.ts';
 import { TokenKeys } from './token-keys.ts';
+import { partiesOf, rolesByTrust } from './trusts.service.ts';
 
 /** A token in force: who, for what, and with which roles at this moment. */
 export interface Token {
@@ -38,6 +40,8 @@ export interface Token {
   readonly domain?: StoredDomain;
   readonly roles: readonly StoredRole[];
   readonly applicationCredential?: StoredApplicationCredential;
+  /** By which the trustee acts with the trustor's roles, where it says so in the trustor's name. */
+  readonly trust?: StoredTrust;
   /** Administers the cloud. */
   readonly isCloudAdmin: boolean;
 }
@@ -47,6 +51,8 @@ export interface TokenRequest {
   readonly methods: readonly string[];
   readonly scope?: Scope | undefined;
   readonly applicationCredential?: StoredApplicationCredential | undefined;
+  /** Of which `user` is the trustee; the scope is its project. */
+  readonly trust?: StoredTrust | undefined;
   /** The token by which the caller logged in: its end is the new one's. */
   readonly from?: Token | undefined;
 }
@@ -71,6 +77,9 @@ interface Claims {
   readonly scope?: Scope;
   readonly scopeFrom?: number;
   readonly application?: string;
+  readonly trust?: string;
+  /** Revision from which tokens of the trustor counted. */
+  readonly trustor?: number;
 }
 
 /** That somebody has shown who they are by some methods, though not by enough of them. */
@@ -111,24 +120,26 @@ export class TokenUseCases {
   /** Undefined where the user has no role in the scope, or something of it is disabled. */
   async issue(request: TokenRequest): Promise<IssuedToken | undefined> {
     const { identity, random } = this.#context;
-    const { user, methods, scope, applicationCredential, from } = request;
+    const { user, methods, scope, applicationCredential, trust, from } = request;
     const nowMs = this.#clock.nowMs();
     const auditId = random.fill(Buffer.alloc(AUDIT_BYTES)).toString('base64url');
     const userDomain = identity.get('domain', user.domainId);
     if (!userDomain) return undefined;
-    const lifeEndMs = Math.min(nowMs + limits.tokenLifeMs, applicationCredential?.expiresMs ?? Infinity);
+    const endsMs = [applicationCredential?.expiresMs, trust?.expiresMs].filter((each) => each !== undefined);
+    const lifeEndMs = Math.min(from?.expiresMs ?? nowMs + limits.tokenLifeMs, ...endsMs);
     const claims: Claims = {
       sub: user.id,
       jti: auditId,
       methods,
       issuedMs: nowMs,
-      expiresMs: from?.expiresMs ?? lifeEndMs,
+      expiresMs: lifeEndMs,
       user: user.tokensFrom,
       userDomain: userDomain.tokensFrom,
       ...(from && { chain: from.auditIds.at(-1) ?? auditId }),
       ...(scope && { scope }),
       ...(scope && scope.kind !== 'system' && { scopeFrom: this.#countsFrom(scope) ?? -1 }),
       ...(applicationCredential && { application: applicationCredential.id }),
+      ...(trust && { trust: trust.id, trustor: identity.get('user', trust.trustorId)?.tokensFrom ?? -1 }),
     };
     const token = this.#judge(claims);
     if (!token) return undefined;
@@ -241,9 +252,11 @@ export class TokenUseCases {
     const applicationCredential =
       application === undefined ? undefined : identity.applicationCredential(application);
     if (application !== undefined && !applicationCredential) return undefined;
+    const byTrust = this.#judgeTrust(claims);
+    if (claims.trust !== undefined && !byTrust) return undefined;
     const common = {
       ...{ auditIds: chain === undefined ? [jti] : [jti, chain], methods, issuedMs, expiresMs },
-      ...{ user, userDomain },
+      ...{ user, userDomain, ...byTrust },
       ...(applicationCredential && { applicationCredential }),
     };
     if (!scope) return { ...common, roles: [], isCloudAdmin: false };
@@ -253,11 +266,26 @@ export class TokenUseCases {
     const domain = domainId === undefined ? undefined : identity.get('domain', domainId);
     if (scope.kind !== 'system' && !domain?.enabled) return undefined;
     if (scope.kind === 'project' && !project?.enabled) return undefined;
-    const roles = this.#rolesOf(user, scope, applicationCredential);
+    const roles = byTrust
+      ? rolesByTrust(identity, byTrust.trust)
+      : this.#rolesOf(user, scope, applicationCredential);
     if (roles.length === 0) return undefined;
     const isAdmin = roles.some(({ name }) => name === 'admin');
     const isCloudAdmin = isAdmin && (scope.kind === 'system' || isAdminProject(project));
     return { ...common, scope, ...(project && { project }), ...(domain && { domain }), roles, isCloudAdmin };
+  }
+
+  /** The trust, and in whose name its trustee acts. */
+  #judgeTrust(
+    claims: Claims,
+  ): (Pick<Token, 'trust' | 'user' | 'userDomain'> & { trust: StoredTrust }) | undefined {
+    const { identity } = this.#context;
+    const trust = claims.trust === undefined ? undefined : identity.trust(claims.trust);
+    const parties = trust && partiesOf(identity, trust, this.#clock.nowMs());
+    if (!trust || !parties || parties.trustor.tokensFrom !== claims.trustor) return undefined;
+    const user = trust.impersonation ? parties.trustor : parties.trustee;
+    const userDomain = identity.get('domain', user.domainId);
+    return userDomain && { trust, user, userDomain };
   }
 
   /** An application credential gives what it was given, as far as its user still has that. */

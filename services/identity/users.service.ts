@@ -21,6 +21,7 @@ import { allOf, guardOf, type IdentityContext, run, withName } from './identity-
 import { isStrong, type LoginPolicy } from './login-policy.ts';
 import type { Passwords, SecretSource } from './passwords.ts';
 import type { RoleUseCases } from './roles.service.ts';
+import type { TrustUseCases } from './trusts.service.ts';
 
 type Refused = Rejection<UserRejection>;
 type Outcome = Promise<undefined | Refused>;
@@ -64,17 +65,27 @@ export interface Ec2Secret {
   readonly secret: string;
 }
 
+interface UserParts {
+  readonly passwords: Passwords;
+  readonly roles: RoleUseCases;
+  readonly trusts: TrustUseCases;
+  readonly policy: LoginPolicy;
+}
+
 export class UserUseCases {
   readonly #context: IdentityContext;
   readonly #passwords: Passwords;
   readonly #roles: RoleUseCases;
   readonly #policy: LoginPolicy;
 
-  constructor(context: IdentityContext, passwords: Passwords, roles: RoleUseCases, policy: LoginPolicy) {
+  readonly #trusts: TrustUseCases;
+
+  constructor(context: IdentityContext, { passwords, roles, trusts, policy }: UserParts) {
     this.#context = context;
     this.#policy = policy;
     this.#passwords = passwords;
     this.#roles = roles;
+    this.#trusts = trusts;
   }
 
   async createUser(
@@ -116,6 +127,7 @@ export class UserUseCases {
     const refused = await this.#run(actor, id, { type: 'DeleteUser' });
     if (refused) return refused;
     if (user?.keyBlob !== undefined) await this.#context.keys.destroy(user.keyBlob);
+    await this.#trusts.deleteOf(actor, id);
     await this.#roles.withdrawAll(actor, { actorId: id });
     return undefined;
   }

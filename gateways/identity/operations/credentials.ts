@@ -12,6 +12,7 @@ import {
   callerOf,
   created,
   documentOf,
+  expiryOf,
   Fields,
   found,
   type IdentityCall,
@@ -130,17 +131,6 @@ function rolesOf(call: IdentityCall, fields: Fields): readonly string[] {
     if (!role) throw badRequest(`Could not find role assignment with role: ${id ?? name}.`);
     return role.id;
   });
-}
-
-/** ISO 8601, without a zone meaning UTC. */
-function expiryOf(call: IdentityCall, fields: Fields): number | undefined {
-  const given = fields.optionalText('expires_at');
-  if (!given) return undefined;
-  const expiresMs = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(given) ? given : `${given}Z`);
-  if (!Number.isFinite(expiresMs) || expiresMs <= call.gateway.clock.nowMs()) {
-    throw badRequest(`Invalid input for field 'expires_at': '${given}' is no time to come`);
-  }
-  return expiresMs;
 }
 
 async function createApplication(call: IdentityCall): Promise<Answer> {

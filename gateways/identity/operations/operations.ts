@@ -13,6 +13,7 @@ import { limitOperations } from './limits.ts';
 import { projectOperations } from './projects.ts';
 import { roleOperations } from './roles.ts';
 import { tokenOperations } from './tokens.ts';
+import { trustOperations } from './trusts.ts';
 import { userCredentialOperations } from './user-credentials.ts';
 import { userOperations } from './users.ts';
 
@@ -27,6 +28,7 @@ const all = {
   ...assignmentOperations,
   ...credentialOperations,
   ...userCredentialOperations,
+  ...trustOperations,
   ...catalogOperations,
   ...limitOperations,
 };

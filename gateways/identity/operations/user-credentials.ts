@@ -1,5 +1,6 @@
-// Owns the operations of credentials of any type (seeds of one-time passwords, certificates, whatever a client
-// wants to keep): a secret each, sealed under its user's key. EC2 credentials have operations of their own.
+// Owns the operations of credentials of any type (seeds of one-time passwords, certificates, whatever a
+// client wants to keep): a secret each, sealed under its user's key. EC2 credentials have operations of their
+// own.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredCredential } from '#projections/identity-by-id/identity-by-id.query.ts';
