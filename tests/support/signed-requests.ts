@@ -1,8 +1,17 @@
 // Owns requests of S3 signed by hand, for tests that send what no SDK would: the header lines of a signed
-// request, and the query of a presigned one.
+// request, the query of a presigned one, and a body in signed chunks.
 
+import { hash } from 'node:crypto';
 import { canonicalPath, canonicalQuery, canonicalValue } from '#gateways/s3/auth/canonical-request.ts';
-import { ALGORITHM, type ChunkSigning, stringToSign, timestampOf } from '#gateways/s3/auth/signature-v4.ts';
+import {
+  ALGORITHM,
+  type ChunkSigning,
+  chunkSignature,
+  EMPTY_SHA256,
+  stringToSign,
+  timestampOf,
+  trailerSignature,
+} from '#gateways/s3/auth/signature-v4.ts';
 import { SigningKeys } from '#gateways/s3/auth/signing-keys.ts';
 import type { HeaderList } from './s3-requests.ts';
 
@@ -96,4 +105,26 @@ function canonicalOf(
   const lines = names.map((name) => `${name}:${canonicalValue(values.get(name) ?? '')}\n`).join('');
   const query = canonicalQuery(rawQuery, '') ?? rawQuery;
   return `${method}\n${path}\n${query}\n${lines}\n${names.join(';')}\n${payload}`;
+}
+
+/** `aws-chunked`: the pieces, each with its signature, then the trailers with theirs. */
+export function signedChunks(
+  signing: ChunkSigning,
+  pieces: readonly Buffer[],
+  trailers: HeaderList = [],
+): Buffer {
+  const framed: Buffer[] = [];
+  let previous = signing.seed;
+  for (const piece of [...pieces, Buffer.alloc(0)]) {
+    previous = chunkSignature(signing, previous, piece.length > 0 ? hash('sha256', piece) : EMPTY_SHA256);
+    framed.push(Buffer.from(`${piece.length.toString(16)};chunk-signature=${previous}\r\n`), piece);
+    if (piece.length > 0) framed.push(Buffer.from('\r\n'));
+  }
+  const lines = trailers.map(([name, value]) => `${name}:${value}\n`).join('');
+  if (lines !== '') {
+    const signature = trailerSignature(signing, previous, hash('sha256', lines));
+    framed.push(Buffer.from(`${lines.replaceAll('\n', '\r\n')}x-amz-trailer-signature:${signature}\r\n`));
+  }
+  framed.push(Buffer.from('\r\n'));
+  return Buffer.concat(framed);
 }

@@ -1,0 +1,72 @@
+// Owns what S3 documents of its answers ("Error responses", Amazon S3 API Reference), as an oracle of its
+// own: which codes there are, and with which status.
+
+import type { Answer } from './answers.ts';
+import type { HostileCase } from './dialect.ts';
+
+const BAD_REQUEST = [
+  ...['AuthorizationHeaderMalformed', 'AuthorizationQueryParametersError', 'BadDigest', 'EntityTooLarge'],
+  ...['EntityTooSmall', 'IllegalLocationConstraintException', 'IncompleteBody', 'InvalidArgument'],
+  ...['InvalidBucketName', 'InvalidDigest', 'InvalidLocationConstraint', 'InvalidPart', 'InvalidPartOrder'],
+  ...[
+    'InvalidRequest',
+    'InvalidStorageClass',
+    'InvalidToken',
+    'InvalidURI',
+    'KeyTooLongError',
+    'MalformedXML',
+  ],
+  ...[
+    'MetadataTooLarge',
+    'MalformedTrailerError',
+    'MissingSecurityHeader',
+    'RequestTimeout',
+    'TooManyBuckets',
+  ],
+  ...['XAmzContentSHA256Mismatch', 'RequestHeaderSectionTooLarge'],
+];
+const FORBIDDEN = [
+  ...[
+    'AccessDenied',
+    'AccessForbidden',
+    'InvalidAccessKeyId',
+    'InvalidChunkSizeError',
+    'RequestTimeTooSkewed',
+  ],
+  ...['SignatureDoesNotMatch'],
+];
+const CONFLICT = [
+  ...['BucketAlreadyExists', 'BucketAlreadyOwnedByYou', 'BucketNotEmpty', 'ConditionalRequestConflict'],
+  ...['OperationAborted'],
+];
+
+const STATUS_OF = new Map<string, number>([
+  ...BAD_REQUEST.map((code) => [code, 400] as const),
+  ...FORBIDDEN.map((code) => [code, 403] as const),
+  ...CONFLICT.map((code) => [code, 409] as const),
+  ...['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload'].map((code) => [code, 404] as const),
+  ['MethodNotAllowed', 405],
+  ['MissingContentLength', 411],
+  ['PreconditionFailed', 412],
+  ['InvalidRange', 416],
+  ['InvalidPartNumber', 416],
+  ['NotImplemented', 501],
+]);
+
+/** What is refused before it is a request at all, and so without a dialect. */
+const OF_THE_PARSER = new Set([400, 408, 417, 431, 501]);
+const SUCCESSES = new Set([200, 204, 206, 304]);
+const STATUSES = new Set([...STATUS_OF.values()]);
+
+export function s3Complaint({ draft, mustRefuse }: HostileCase, answer: Answer): string | undefined {
+  const { status, headers, body } = answer;
+  if (SUCCESSES.has(status)) return mustRefuse ? `${status} to what must be refused` : undefined;
+  const type = headers.get('content-type');
+  if (type === 'text/plain') return OF_THE_PARSER.has(status) ? undefined : `${status} in plain text`;
+  if (draft.method === 'HEAD' && body === '') {
+    return STATUSES.has(status) ? undefined : `${status} is not documented`;
+  }
+  const code = /^<\?xml[^>]*\?>\n<Error><Code>(\w+)<\/Code><Message>/.exec(body)?.[1];
+  if (type !== 'application/xml' || code === undefined) return `${status} without a document: ${body}`;
+  return STATUS_OF.get(code) === status ? undefined : `${status} ${code} is not documented`;
+}
