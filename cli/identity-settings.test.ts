@@ -30,8 +30,11 @@ test('what is demanded of passwords is read, in its units', (t) => {
   });
   t.like(loginPolicy, { passwordLifeMs: 172_800_000, passwordAgeMinMs: 86_400_000 });
   t.like(loginPolicy, { lockoutFailures: 3, lockoutMs: 60_000, passwordHistory: 0 });
+  t.deepEqual([...(read({ domains: { corp: { ldap: LDAP } } }).directories?.keys() ?? [])], ['corp']);
   t.true(loginPolicy?.passwordPattern?.test('longenough'));
 });
+
+const LDAP = { url: 'ldap://127.0.0.1:389', users: { base: 'ou=p' }, groups: { base: 'ou=g' } };
 
 const WRONG: readonly (readonly [unknown, RegExp])[] = [
   ['{', /settings\.json: .*JSON/],
@@ -42,6 +45,13 @@ const WRONG: readonly (readonly [unknown, RegExp])[] = [
   [{ passwords: { pattern: '(' } }, /pattern must be a regular expression/],
   [{ passwords: { expires: 1 } }, /there is no setting expires/],
   [{ passwords: { expiresDays: 3, minimumAgeDays: 3 } }, /minimumAgeDays must be below expiresDays/],
+  [{ domains: { corp: {} } }, /corp: ldap must be there/],
+  [{ domains: { corp: { ldap: { url: 'http://x' } } } }, /url must be ldap:/],
+  [{ domains: { corp: { ldap: { ...LDAP, bindDn: 'cn=x' } } } }, /bindDn must be with bindPasswordFile/],
+  [{ domains: { corp: { ldap: { ...LDAP, bindPasswordFile: '/none/x' } } } }, /ENOENT/],
+  [{ domains: { corp: { ldap: { ...LDAP, bindPassword: 'x' } } } }, /there is no setting bindPassword/],
+  [{ domains: { corp: { ldap: { ...LDAP, users: { base: 'b', filter: 'x' } } } } }, /filter in paren/],
+  [{ domains: { corp: { ldap: { ...LDAP, groups: { base: 'b', memberIs: 'x' } } } } }, /one of dn, id/],
   [{ passwords: { changeUponFirstUse: 'yes' } }, /changeUponFirstUse must be true or false/],
 ];
 

@@ -1,14 +1,17 @@
-// Owns the file of `--identity-settings`: what the operator demands of passwords and logins. Guarantee: what
-// is misspelt or out of its range stops the program with a sentence that names it; nothing is guessed. Its
+// Owns the file of `--identity-settings`: what the operator demands of passwords and logins, and which
+// domains' people are kept in a directory elsewhere. Guarantee: what is misspelt or out of its range stops
+// the program with a sentence that names it; nothing is guessed. Secrets stand in files of their own. Its
 // fields are told in docs/OPERATIONS.md.
 
 import { readFileSync } from 'node:fs';
 import { limits } from '#core/kernel/limits.ts';
+import type { DirectorySources } from '#services/identity/external-domains.ts';
 import type { IdentityOptions } from '#services/identity/identity.ts';
+import { type LdapEntries, type LdapSettings, LdapSource } from '#services/identity/ldap-source.ts';
 import type { LoginPolicy } from '#services/identity/login-policy.ts';
 import { CommandFailed } from './failure.ts';
 
-export type IdentitySettings = Pick<IdentityOptions, 'loginPolicy'>;
+export type IdentitySettings = Pick<IdentityOptions, 'loginPolicy' | 'directories'>;
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const DAYS_MAX = 36_500;
@@ -20,16 +23,79 @@ const FAILURES_MAX = 1_000;
 /** @throws CommandFailed */
 export function readIdentitySettings(file: string | undefined): IdentitySettings {
   if (file === undefined) return {};
+  const text = readText(file);
   let document: unknown;
   try {
-    document = JSON.parse(readFileSync(file, 'utf8'));
+    document = JSON.parse(text);
   } catch (error) {
     throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : error}`);
   }
   const settings = new Settings(document, file);
   const passwords = settings.within('passwords');
+  const domains = settings.within('domains');
   settings.nothingElse();
-  return passwords ? { loginPolicy: loginPolicyOf(passwords) } : {};
+  return {
+    ...(passwords && { loginPolicy: loginPolicyOf(passwords) }),
+    ...(domains && { directories: directoriesOf(domains) }),
+  };
+}
+
+function directoriesOf(domains: Settings): DirectorySources {
+  const sources = new Map<string, LdapSource>();
+  for (const name of domains.names()) {
+    const domain = domains.required(name);
+    sources.set(name, new LdapSource(ldapOf(domain.required('ldap'))));
+    domain.nothingElse();
+  }
+  return sources;
+}
+
+function ldapOf(settings: Settings): LdapSettings {
+  const url = settings.requiredText('url');
+  if (!/^ldaps?:\/\/[^/]+\/?$/.test(url))
+    throw settings.wrong('url', 'ldap://host:port or ldaps://host:port');
+  const startTls = settings.flag('startTls') ?? false;
+  if (startTls && url.startsWith('ldaps:')) throw settings.wrong('startTls', 'absent with ldaps://');
+  const certificateAuthority = settings.file('caFile');
+  const dn = settings.text('bindDn');
+  const password = settings.file('bindPasswordFile')?.replace(/\r?\n$/, '');
+  if ((dn === undefined) !== (password === undefined))
+    throw settings.wrong('bindDn', 'with bindPasswordFile');
+  const users = settings.required('users');
+  const groups = settings.required('groups');
+  const enabled = users.within('enabled');
+  const mask = enabled?.whole('mask', 1, 0x7fffffff);
+  const read: LdapSettings = {
+    ...{ url, startTls },
+    ...(certificateAuthority !== undefined && { certificateAuthority }),
+    ...(dn !== undefined && password !== undefined && { reader: { dn, password } }),
+    users: {
+      ...entriesOf(users, '(objectClass=inetOrgPerson)', 'uid'),
+      email: users.text('email') ?? 'mail',
+      ...(enabled && {
+        enabled: { attribute: enabled.requiredText('attribute'), ...(mask !== undefined && { mask }) },
+      }),
+    },
+    groups: {
+      ...entriesOf(groups, '(objectClass=groupOfNames)', 'cn'),
+      member: groups.text('member') ?? 'member',
+      memberIs: groups.oneOf('memberIs', ['dn', 'id']) ?? 'dn',
+    },
+  };
+  for (const each of [settings, users, groups, enabled]) each?.nothingElse();
+  return read;
+}
+
+function entriesOf(settings: Settings, filter: string, name: string): LdapEntries {
+  const given = settings.text('filter') ?? filter;
+  if (!/^\(.*\)$/.test(given)) throw settings.wrong('filter', 'a filter in parentheses (RFC 4515)');
+  return {
+    base: settings.requiredText('base'),
+    filter: given,
+    id: settings.text('id') ?? name,
+    name: settings.text('name') ?? name,
+    description: settings.text('description') ?? 'description',
+  };
 }
 
 function loginPolicyOf(settings: Settings): LoginPolicy {
@@ -57,6 +123,15 @@ function loginPolicyOf(settings: Settings): LoginPolicy {
   return policy;
 }
 
+/** @throws CommandFailed */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 /** An object of the file; what it has is taken out field by field. */
 class Settings {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -74,6 +149,35 @@ class Settings {
   within(name: string): Settings | undefined {
     const value = this.#take(name);
     return value === undefined ? undefined : new Settings(value, `${this.#path}: ${name}`);
+  }
+
+  names(): readonly string[] {
+    return Object.keys(this.#values);
+  }
+
+  required(name: string): Settings {
+    const value = this.within(name);
+    if (!value) throw this.wrong(name, 'there');
+    return value;
+  }
+
+  requiredText(name: string): string {
+    const value = this.text(name);
+    if (!value) throw this.wrong(name, 'there');
+    return value;
+  }
+
+  oneOf<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+    const value = this.text(name);
+    const choice = choices.find((each) => each === value);
+    if (value !== undefined && choice === undefined) throw this.wrong(name, `one of ${choices.join(', ')}`);
+    return choice;
+  }
+
+  /** What stands in a file that is named. */
+  file(name: string): string | undefined {
+    const path = this.text(name);
+    return path === undefined ? undefined : readText(path);
   }
 
   text(name: string): string | undefined {

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic, openstack; Java with Maven, by which
-# tests/support/kafka-server.ts gets and runs Kafka; Docker, Compose and debootstrap for the cluster in containers
-# (tests/compose). What is there is used as it is; what is missing is installed as a Debian package. Fails with the
+# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic, openstack; slapd, without a
+# configuration of its own; Java with Maven, by which tests/support/kafka-server.ts gets and runs Kafka; Docker, Compose
+# and debootstrap for the cluster in containers (tests/compose). What is there is used as it is; what is missing is installed as a Debian package. Fails with the
 # names of the parts that it could not get. Starts nothing: a test starts the daemon that it needs.
 set -euo pipefail
 
 declare -A package_of=(
   [aws]=awscli [rclone]=rclone [s3cmd]=s3cmd [restic]=restic
-  [openstack]=python3-openstackclient
+  [openstack]=python3-openstackclient [slapd]=slapd
   [java]=default-jre-headless [mvn]=maven
   [docker]=docker.io [dockerd]=docker.io [iptables]=iptables [compose]=docker-compose [debootstrap]=debootstrap
 )
@@ -18,6 +18,7 @@ serves() { docker version >/dev/null 2>&1; }
 present() {
   case $1 in
     aws | s3cmd | openstack | mvn | debootstrap | docker) works "$1" ;;
+    slapd) command -v slapd >/dev/null || [ -x /usr/sbin/slapd ] ;;
     java) works "$1" -version ;;
     dockerd | iptables) serves || works "$1" ;;
     compose) docker compose version >/dev/null 2>&1 || works docker-compose version ;;
@@ -44,6 +45,9 @@ command -v apt-get >/dev/null || { echo "engines-setup: missing ${missing[*]}, a
 
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -q </dev/null >&2 || echo "engines-setup: apt-get update failed; trying with the lists as they are" >&2
+if [[ " ${packages[*]} " == *" slapd "* ]]; then
+  echo 'slapd slapd/no_configuration boolean true' | "${as_root[@]}" debconf-set-selections >&2 || true
+fi
 "${as_root[@]}" apt-get install -q -y --no-install-recommends "${packages[@]}" </dev/null >&2 || true
 
 still=()

@@ -69,7 +69,7 @@ const PACKAGES: readonly { name: RegExp; only: RegExp }[] = [
   { name: /^(commander|cli-progress)$/, only: /^cli\// },
   { name: /^kafkajs$/, only: /^core\/log\/kafka\// },
   { name: /^(saxes|find-my-way)$/, only: /^gateways\// },
-  { name: /^jose$/, only: /^services\/identity\// },
+  { name: /^(jose|ldapts)$/, only: /^services\/identity\// },
   { name: /^@aws-sdk\//, only: /^(tests|gateways)\/.*|\.bench\.ts$/ },
 ];
 

@@ -206,6 +206,12 @@ export const limits = {
   formerPasswords: 24,
   /** Users whose wrong passwords are counted; whose are oldest is forgotten first. */
   failedLogins: 10_000,
+  /** To one directory at a time, and how long one may take. */
+  ldapQuestions: 64,
+  ldapConnectMs: 3_000,
+  ldapAnswerMs: 5_000,
+  /** Of a group that is kept elsewhere: each is looked for. */
+  externalMembers: 1_000,
   credentialsPerUser: 100,
   trustsPerUser: 1_000,
   trustRedelegations: 3,
@@ -328,4 +334,19 @@ export const limits = {
   s3ChunkBytesMin: 8 * KIB,
   s3ChunkHeaderBytes: 256,
   s3TrailerBytes: 4 * KIB,
+
+  // Swift (OpenStack Swift, "Deployment Guide", [swift-constraints]; also told by /info). Objects' names and
+  // sizes are those of S3.
+  swiftContainerNameBytes: 256,
+  swiftMetadataNameBytes: 128,
+  swiftMetadataValueBytes: 256,
+  swiftMetadataCount: 90,
+  swiftMetadataBytes: 4 * KIB,
+  swiftAccessListBytes: 8 * KIB,
+  swiftListed: 10_000,
+  swiftRanges: 50,
+  swiftManifestSegments: 1_000,
+  swiftManifestBytes: 2 * MIB,
+  swiftBulkDeletes: 10_000,
+  swiftBulkBytes: 2 * MIB,
 } as const;

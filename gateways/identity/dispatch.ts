@@ -8,8 +8,16 @@ import { splitTarget } from '#gateways/edge/request-target.ts';
 import { isWithinRules } from '#services/identity/access-rules.ts';
 import type { Token } from '#services/identity/tokens.service.ts';
 import type { Answer, GatewayContext, IdentityCall } from './call.ts';
-import { badRequest, errorOfFault, forbidden, IdentityError, unauthorized, unexpected } from './errors.ts';
-import { mayCall, type Need, POLICY } from './policy.ts';
+import {
+  badRequest,
+  errorOfFault,
+  forbidden,
+  IdentityError,
+  readOnly,
+  unauthorized,
+  unexpected,
+} from './errors.ts';
+import { mayCall, type Need, type OperationName, POLICY } from './policy.ts';
 import type { Router } from './router.ts';
 
 const ROOT = '/identity';
@@ -60,8 +68,24 @@ async function answerTo(
     base: `http://${host}${ROOT}/v3`,
     hostName: host.replace(/:\d+$/, ''),
   };
-  if (!need.public) await authorise(call, need, operation.facts);
+  if (!need.public) {
+    await gateway.identity.external.meet(Object.values(params));
+    await authorise(call, need, operation.facts);
+  }
+  if (CHANGES_PEOPLE.includes(name)) refuseElsewhere(call);
   return operation.run(call);
+}
+
+/** What is kept elsewhere is not changed from here. */
+const CHANGES_PEOPLE: readonly OperationName[] = [
+  ...(['update_user', 'delete_user', 'change_password', 'update_group', 'delete_group'] as const),
+  ...(['add_user_to_group', 'remove_user_from_group'] as const),
+];
+
+/** @throws IdentityError 403 */
+function refuseElsewhere({ gateway, params }: IdentityCall): void {
+  const id = params.group_id ?? params.user_id ?? '';
+  if (gateway.identity.external.isExternal(id)) throw readOnly();
 }
 
 async function authorise(

@@ -42,6 +42,8 @@ export const forbidden = (operation: string): IdentityError =>
 export const notFound = (kind: string, id: string): IdentityError =>
   new IdentityError(404, `Could not find ${kind}: ${id}.`);
 export const badRequest = (message: string): IdentityError => new IdentityError(400, message);
+export const readOnly = (): IdentityError =>
+  new IdentityError(403, 'The people of the domain are kept in a directory elsewhere, which is only read.');
 export const unexpected = (): IdentityError => new IdentityError(500, UNEXPECTED);
 
 const conflict = (what: string) => [409, `Conflict occurred attempting to store ${what}.`] as const;

@@ -121,8 +121,15 @@ async function proveByReceipt(call: IdentityCall): Promise<Proven | undefined> {
 
 async function provePassword(call: IdentityCall, method: Fields): Promise<Proven> {
   const given = method.record('user');
-  const user = userOf(call, given);
   const { identity, clock } = call.gateway;
+  const elsewhere = externalOf(call, given);
+  if (elsewhere) {
+    const { domainId, by } = elsewhere;
+    const met = await identity.external.login(domainId, by, given.text('password'));
+    if (!met?.enabled) throw unauthorized();
+    return { user: met, methods: ['password'] };
+  }
+  const user = userOf(call, given);
   const login = await identity.logins.byPassword(user, given.text('password'), clock.nowMs());
   if (login === 'wrong' || !user) throw unauthorized();
   if (login === 'expired') {
@@ -168,6 +175,19 @@ async function proveApplicationCredential(call: IdentityCall, given: Fields): Pr
     throw unauthorized();
   }
   return { user, methods: ['application_credential'], applicationCredential: credential };
+}
+
+/** Where the password is another directory's to judge. */
+function externalOf(call: IdentityCall, given: Fields) {
+  const { external } = call.gateway.identity;
+  if (given.has('id')) {
+    const id = given.text('id');
+    const domainId = external.domainOf(id);
+    return domainId === undefined ? undefined : { domainId, by: { id } };
+  }
+  const domainId = given.has('domain') ? domainIdOf(call, given.record('domain')) : undefined;
+  if (domainId === undefined || !external.has(domainId)) return undefined;
+  return { domainId, by: { name: given.text('name') } };
 }
 
 /** By id, or by name and domain. Undefined where there is none. */

@@ -10,6 +10,7 @@ export interface OwnService {
   readonly name: string;
   /** Of a server beside this one; absent for what this one serves. */
   readonly port?: number;
+  /** `$(project_id)s` in it stands for the project that a token is for. */
   readonly path: string;
 }
 
@@ -60,9 +61,18 @@ function urlOf(call: IdentityCall, { port, path }: OwnService): string {
   return `http://${call.hostName}:${port}${path}`;
 }
 
-/** As in a token: services with their endpoints. */
-export function catalogDocument(call: IdentityCall): readonly object[] {
-  const { services, endpoints } = wholeCatalog(call);
+const PROJECT = /[$%]\((project|tenant)_id\)s/g;
+
+/**
+ * As in a token: services with their endpoints.
+ * @param projectId of the token; without one, what lies below a project is not shown
+ */
+export function catalogDocument(call: IdentityCall, projectId: string | undefined): readonly object[] {
+  const { services, endpoints: all } = wholeCatalog(call);
+  const endpoints = all.flatMap((endpoint) => {
+    if (endpoint.url.search(PROJECT) < 0) return [endpoint];
+    return projectId === undefined ? [] : [{ ...endpoint, url: endpoint.url.replace(PROJECT, projectId) }];
+  });
   return services
     .filter(({ enabled }) => enabled)
     .map(({ serviceId, type, name }) => ({

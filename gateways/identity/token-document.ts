@@ -41,7 +41,7 @@ export function tokenDocument(call: IdentityCall, token: Token): object {
           ...{ trustor_user: { id: trust.trustorId }, trustee_user: { id: trust.trusteeId } },
         },
       }),
-      ...(withCatalog && { catalog: catalogDocument(call) }),
+      ...(withCatalog && { catalog: catalogDocument(call, project?.id) }),
     },
   };
 }

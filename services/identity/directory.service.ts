@@ -174,8 +174,7 @@ export class DirectoryUseCases {
     return refused;
   }
 
-  async createGroup(actor: Actor, group: NewGroup): Made {
-    const id = newId(this.#context.random);
+  async createGroup(actor: Actor, group: NewGroup, id = newId(this.#context.random)): Made {
     const named = { kind: 'group', scopeId: group.domainId, name: group.name, id } as const;
     const enabled = () => allOf<DirectoryRejection>(this.#enabledDomain(group.domainId));
     const refused = await withName(this.#context, actor, named, (nameGuard) =>

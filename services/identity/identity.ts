@@ -17,6 +17,7 @@ import type { ServiceContext } from '../context.ts';
 import { Adoption } from './adoption.ts';
 import { CatalogUseCases } from './catalog.service.ts';
 import { DirectoryUseCases } from './directory.service.ts';
+import { type DirectorySources, ExternalDomains } from './external-domains.ts';
 import type { IdentityContext, NameRefusal, NoSuch } from './identity-context.ts';
 import { type LoginPolicy, NO_LOGIN_POLICY } from './login-policy.ts';
 import { LoginUseCases } from './logins.service.ts';
@@ -73,6 +74,7 @@ export interface Identity {
   readonly directory: DirectoryUseCases;
   readonly users: UserUseCases;
   readonly logins: LoginUseCases;
+  readonly external: ExternalDomains;
   readonly roles: RoleUseCases;
   readonly trusts: TrustUseCases;
   readonly catalog: CatalogUseCases;
@@ -87,6 +89,8 @@ export interface IdentityOptions {
   readonly passwordCost?: PasswordCost;
   /** Default: whatever a password is, it is good for ever. */
   readonly loginPolicy?: LoginPolicy;
+  /** Domains whose people are kept elsewhere. */
+  readonly directories?: DirectorySources;
 }
 
 export function createIdentity(
@@ -106,6 +110,7 @@ export function createIdentity(
     directory,
     users,
     logins: new LoginUseCases(context, users, policy),
+    external: new ExternalDomains(context, users, directory, options.directories ?? new Map()),
     roles,
     trusts,
     catalog: new CatalogUseCases(context),

@@ -68,7 +68,8 @@ export function passwordOldEnoughMs(policy: LoginPolicy, { password }: StoredUse
 /** Enabled, and not away for too long. */
 export function isActive(policy: LoginPolicy, user: StoredUser, nowMs: number): boolean {
   if (!user.enabled) return false;
-  const isLetOff = user.password?.neverExpires || hasFlag(user, 'ignore_user_inactivity');
+  // Who has no password here does not log in here by one.
+  const isLetOff = (user.password?.neverExpires ?? true) || hasFlag(user, 'ignore_user_inactivity');
   if (policy.inactiveMs === undefined || isLetOff) return true;
   return nowMs - (user.seenMs ?? user.createdMs) < policy.inactiveMs;
 }

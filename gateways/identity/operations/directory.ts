@@ -20,7 +20,7 @@ import {
   viewOf,
 } from '../call.ts';
 import { domainDocument, groupDocument, isWanted, listAnswer, pageOf, userDocument } from '../documents.ts';
-import { badRequest, forbidden } from '../errors.ts';
+import { badRequest, forbidden, readOnly } from '../errors.ts';
 
 /** The domain of a list: what the query wants, or what the token is for. */
 export const listFacts = (call: IdentityCall) => ({ domainId: listedDomain(call) });
@@ -43,6 +43,12 @@ export async function listOf<Kind extends 'project' | 'user' | 'group'>(
   const name = call.query.get('name');
   const isListed = (thing: Things[Kind]) =>
     (domainId === undefined || thing.domainId === domainId) && isWanted(call, thing) && isWantedToo(thing);
+  const { external } = call.gateway.identity;
+  if (domainId !== undefined && kind !== 'project' && external.has(domainId)) {
+    const things = (await external.list(kind, domainId, name)) as readonly Things[Kind][];
+    const shown = things.filter(isListed).map((thing) => document(call, thing));
+    return listAnswer(call, `${kind}s`, shown);
+  }
   if (domainId !== undefined && name !== undefined) {
     const id = view.idOf(kind, domainId, name);
     const thing = id === undefined ? undefined : view.get(kind, id);
@@ -173,6 +179,7 @@ export const directoryOperations = {
     async run(call) {
       const fields = await bodyOf(call, 'group');
       const domainId = ownDomain(call, newDomainId(call, fields));
+      if (call.gateway.identity.external.has(domainId)) throw readOnly();
       const group = { domainId, name: fields.name(), description: fields.optionalText('description') ?? '' };
       const id = accept(await call.gateway.identity.directory.createGroup(actorOf(call), group));
       return created({ group: groupDocument(call, found(viewOf(call).get('group', id), 'group', id)) });
@@ -207,8 +214,11 @@ export const directoryOperations = {
     facts: groupFacts,
     async run(call) {
       const view = viewOf(call);
-      const members = await view.membersOf(groupOf(call).id, limits.identityListed + 1);
-      const users = members.map((id) => view.get('user', id)).filter((user) => user !== undefined);
+      const { id: groupId } = groupOf(call);
+      const elsewhere = await call.gateway.identity.external.membersOf(groupId);
+      const members = elsewhere ? [] : await view.membersOf(groupId, limits.identityListed + 1);
+      const known = members.map((id) => view.get('user', id)).filter((user) => user !== undefined);
+      const users = elsewhere ?? known;
       const wanted = users.filter((user) => isWanted(call, user));
       return listAnswer(
         call,

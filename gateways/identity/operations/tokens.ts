@@ -157,7 +157,10 @@ export const tokenOperations = {
       if (!callerOf(call).scope)
         throw new IdentityError(403, 'The token is for nothing yet: it has no catalog.');
       const self = `${call.base}/auth/catalog`;
-      return ok({ catalog: catalogDocument(call), links: { next: null, self, previous: null } });
+      return ok({
+        catalog: catalogDocument(call, call.token?.project?.id),
+        links: { next: null, self, previous: null },
+      });
     },
   },
 } as const satisfies Readonly<Record<string, Operation>>;

@@ -142,7 +142,8 @@ async function create(call: IdentityCall): Promise<Answer> {
     throw badRequest('A trust that may be passed on is not limited to a number of uses.');
   }
   const expiresMs = expiryOf(call, fields) ?? parent?.expiresMs;
-  const { trusts } = call.gateway.identity;
+  const { trusts, external } = call.gateway.identity;
+  await external.meet([fields.text('trustee_user_id')]);
   const id = accept(
     await trusts.create(actorOf(call), {
       ...{ trustorId, trusteeId: fields.text('trustee_user_id'), projectId },

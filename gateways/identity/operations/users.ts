@@ -21,7 +21,7 @@ import {
   viewOf,
 } from '../call.ts';
 import { groupDocument, isWanted, listAnswer, projectDocument, userDocument } from '../documents.ts';
-import { badRequest, unauthorized } from '../errors.ts';
+import { badRequest, readOnly, unauthorized } from '../errors.ts';
 import {
   changesOf,
   factsOf,
@@ -148,6 +148,7 @@ export const userOperations = {
         ...{ email: '', defaultProjectId: '', ...detailsOf(fields) },
         extra: extraOf(fields, KNOWN) ?? {},
       };
+      if (call.gateway.identity.external.has(user.domainId)) throw readOnly();
       const options = optionsOf(fields);
       const { users } = call.gateway.identity;
       const id = acceptPassword(call, await users.createUser(actorOf(call), user, passwordOf(fields)));
