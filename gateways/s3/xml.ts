@@ -5,30 +5,11 @@
 
 import { SaxesParser } from 'saxes';
 import { limits } from '#core/kernel/limits.ts';
+import { escapeXml } from '#gateways/edge/xml-text.ts';
 import { S3Error } from './errors.ts';
 
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that need a reference
-const SPECIAL = /[&<>"'\u0000-\u0008\u000b-\u001f\u007f\ufffe\uffff]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
-const SPECIALS = /[&<>"'\u0000-\u0008\u000b-\u001f\u007f\ufffe\uffff]/g;
-const NAMED: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-export function escapeXml(text: string): string {
-  if (!SPECIAL.test(text)) return text;
-  return text.replace(
-    SPECIALS,
-    (character) => NAMED[character] ?? `&#x${character.charCodeAt(0).toString(16)};`,
-  );
-}
 
 /** Writes one document from front to back. */
 export class XmlWriter {

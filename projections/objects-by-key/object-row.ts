@@ -24,11 +24,13 @@ const ETAG = contentFields.etag.number;
 const SEGMENTS = contentFields.segments.number;
 const CHECKSUM_ALGORITHM = contentFields.checksumAlgorithm.number;
 const CHECKSUM_TYPE = contentFields.checksumType.number;
+const CONTENT_TYPE = contentFields.contentType.number;
 const STORAGE_CLASS = contentFields.storageClass.number;
 const OWNER = contentFields.owner.number;
 const BLOB = segmentFields.blob.number;
 
 const last = {
+  contentType: new LastText(),
   storageClass: new LastText(),
   owner: new LastText(),
   checksumAlgorithm: new LastText(),
@@ -39,6 +41,7 @@ export function listedObject(key: string, value: Uint8Array): ListedObject {
   const fields = new PayloadFields(value, HEADER_BYTES);
   let sizeBytes = 0;
   let etag = '';
+  let contentType = '';
   let storageClass = '';
   let owner = '';
   let checksumAlgorithm: string | undefined;
@@ -47,6 +50,7 @@ export function listedObject(key: string, value: Uint8Array): ListedObject {
     const { number } = fields;
     if (number === SIZE_BYTES) sizeBytes = fields.uint;
     else if (number === ETAG) etag = fields.text();
+    else if (number === CONTENT_TYPE) contentType = fields.textAs(last.contentType);
     else if (number === STORAGE_CLASS) storageClass = fields.textAs(last.storageClass);
     else if (number === OWNER) owner = fields.textAs(last.owner);
     else if (number === CHECKSUM_ALGORITHM) checksumAlgorithm = fields.textAs(last.checksumAlgorithm);
@@ -54,11 +58,22 @@ export function listedObject(key: string, value: Uint8Array): ListedObject {
   }
   const modifiedMs = timeOf(value);
   // Whole literals: a spread would cost as much as all the rest.
-  if (checksumAlgorithm === undefined) return { key, sizeBytes, etag, modifiedMs, storageClass, owner };
+  if (checksumAlgorithm === undefined)
+    return { key, sizeBytes, etag, modifiedMs, contentType, storageClass, owner };
   if (checksumType === undefined) {
-    return { key, sizeBytes, etag, modifiedMs, storageClass, owner, checksumAlgorithm };
+    return { key, sizeBytes, etag, modifiedMs, contentType, storageClass, owner, checksumAlgorithm };
   }
-  return { key, sizeBytes, etag, modifiedMs, storageClass, owner, checksumAlgorithm, checksumType };
+  return {
+    key,
+    sizeBytes,
+    etag,
+    modifiedMs,
+    contentType,
+    storageClass,
+    owner,
+    checksumAlgorithm,
+    checksumType,
+  };
 }
 
 /** Whether one of the object's segments is made of this blob. */

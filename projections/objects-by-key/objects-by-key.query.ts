@@ -40,6 +40,7 @@ export interface ListedObject {
   readonly sizeBytes: number;
   readonly etag: string;
   readonly modifiedMs: number;
+  readonly contentType: string;
   readonly storageClass: string;
   readonly owner: string;
   readonly checksumAlgorithm?: string;

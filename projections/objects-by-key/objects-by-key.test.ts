@@ -118,10 +118,11 @@ test('a listing shows what the whole event says', (t) => {
       const value = Buffer.concat([header, objects.encode(event)]);
       const whole = storedObject('b', 'k', value);
       t.is(whole.revision, 77);
-      const { sizeBytes, etag, modifiedMs, storageClass, owner, checksumAlgorithm, checksumType } = whole;
+      const { sizeBytes, etag, modifiedMs, contentType, storageClass, owner } = whole;
+      const { checksumAlgorithm, checksumType } = whole;
       t.is(modifiedMs, 1_700_000_000_000);
       t.deepEqual(listedObject('k', value), {
-        ...{ key: 'k', sizeBytes, etag, modifiedMs, storageClass, owner },
+        ...{ key: 'k', sizeBytes, etag, modifiedMs, contentType, storageClass, owner },
         ...(checksumAlgorithm !== undefined && { checksumAlgorithm }),
         ...(checksumAlgorithm !== undefined && checksumType !== undefined && { checksumType }),
       });

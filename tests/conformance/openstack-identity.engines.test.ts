@@ -57,8 +57,8 @@ test.serial('the administrator gets a token, for a project and for the system', 
   t.regex(refused?.message ?? '', /401/);
 });
 
-test.serial('the catalog tells where identity and S3 are', async (t) => {
-  t.deepEqual(await namesIn(['catalog', 'list'], 'Type'), ['identity', 's3']);
+test.serial('the catalog tells where identity, S3 and Swift are', async (t) => {
+  t.deepEqual(await namesIn(['catalog', 'list'], 'Type'), ['identity', 'object-store', 's3']);
   const s3 = await shown(['catalog', 'show', 's3']);
   t.is(s3.endpoints[0].url, strata.endpoint);
 });

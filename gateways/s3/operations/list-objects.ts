@@ -1,12 +1,13 @@
 // Owns ListObjects in both versions. A page is written in one pass over what the cloud gave, in its order.
 
+import { escapeXml } from '#gateways/edge/xml-text.ts';
 import type { ListedObject, ListPage } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { accept, type Query, type S3Call } from '../call.ts';
 import { CHECKSUM_TYPES, CHECKSUMS, isChecksumAlgorithm, isChecksumType } from '../checksums.ts';
 import { invalidArgument } from '../errors.ts';
 import { isoDate, replyXmlBlocks } from '../reply.ts';
 import { TextBlocks } from '../text-blocks.ts';
-import { escapeXml, urlEncoded, XmlWriter } from '../xml.ts';
+import { urlEncoded, XmlWriter } from '../xml.ts';
 import { ownerFragment } from './owner.ts';
 import { pageSizeOf } from './part-number.ts';
 

@@ -1,6 +1,7 @@
 // Owns GetObject and HeadObject. Hot path: 4 KiB GETs; per request one header list, one wait for the name,
 // one for the bytes.
 
+import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { accept, header, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
@@ -8,7 +9,7 @@ import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { addObjectHeaders, headerText, refuseCustomerKey } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
-import { answerHeaders, httpDate, ResponseBody, replyEmpty, replyHead } from '../reply.ts';
+import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
 import { partNumberOf } from './part-number.ts';
 
 /** What is to be answered of an object. */

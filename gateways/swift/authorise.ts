@@ -1,0 +1,90 @@
+// Owns the judgement whether a call may be carried out, and as whom. Guarantee: nobody gets further than a
+// row of policy.ts, the account's project and the container's lists let them.
+
+import { isRejected } from '#core/kernel/decider.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { HttpRequest } from '#gateways/edge/http-messages.ts';
+import type { Caller } from '#services/cloud.ts';
+import { isWithinRules } from '#services/identity/access-rules.ts';
+import type { Token } from '#services/identity/tokens.service.ts';
+import { isEnough, roleAmong } from '#services/permissions.ts';
+import { letsReferrer, letsToken } from './access-lists.ts';
+import type { Authorised, GatewayContext } from './call.ts';
+import { SwiftError } from './errors.ts';
+import { ACCOUNT_PREFIX, type Address, ROOT } from './paths.ts';
+import type { Need } from './policy.ts';
+
+/** What is asked, by whom. */
+export interface Asking {
+  readonly gateway: GatewayContext;
+  readonly request: HttpRequest;
+  readonly transactionId: string;
+  readonly token: Token | undefined;
+  readonly rawPath: string;
+}
+
+/** Undefined where none is given. @throws SwiftError 401 for one that is not in force */
+export async function tokenOf(
+  gateway: GatewayContext,
+  { headers }: HttpRequest,
+  project: string,
+): Promise<Token | undefined> {
+  const id = headers['x-auth-token'] ?? headers['x-storage-token'];
+  const service = headers['x-service-token'];
+  if (service !== undefined && !(await validate(gateway, service))) throw unauthorised(project);
+  if (id === undefined) return undefined;
+  const token = await validate(gateway, id);
+  if (!token) throw unauthorised(project);
+  return token;
+}
+
+async function validate({ tokens }: GatewayContext, id: string | string[]): Promise<Token | undefined> {
+  return typeof id === 'string' && id.length <= limits.tokenBytes ? tokens.validate(id) : undefined;
+}
+
+/** @throws SwiftError 401, 403 */
+export async function authorise(asking: Asking, need: Need, address: Address): Promise<Authorised> {
+  const { token, request, rawPath } = asking;
+  const { project } = address;
+  if (token && !isWithinRules(token, 'object-store', request.method, [rawPath.slice(ROOT.length), rawPath])) {
+    throw new SwiftError(403);
+  }
+  if (token && need.role) {
+    const role = token.isCloudAdmin ? 'admin' : roleIn(token, project);
+    if (role && isEnough(role, need.role === 'reader' ? 'read-objects' : 'write-objects')) {
+      const caller = callerOf(asking, project, role);
+      return { caller, isOwn: true, isReseller: token.isCloudAdmin };
+    }
+  }
+  if (need.acl && (await isListed(asking, need, address))) {
+    // The list has said what the caller may: no more than that is asked of the cloud.
+    const role = need.acl === 'read' ? 'reader' : 'member';
+    return { caller: callerOf(asking, project, role), isOwn: false, isReseller: false };
+  }
+  throw token ? new SwiftError(403) : unauthorised(project);
+}
+
+function roleIn(token: Token, project: string) {
+  if (token.scope?.kind !== 'project' || token.scope.id !== project) return undefined;
+  return roleAmong(token.roles.map(({ name }) => name));
+}
+
+function callerOf({ token, transactionId }: Asking, project: string, role: Caller['role']): Caller {
+  return { accountId: project, userId: token?.user.id ?? 'anonymous', role, requestId: transactionId };
+}
+
+async function isListed(asking: Asking, need: Need, address: Address): Promise<boolean> {
+  const { gateway, token, request } = asking;
+  const looking = callerOf(asking, address.project, 'reader');
+  const bucket = await gateway.cloud.buckets.get(looking, address.container);
+  if (isRejected(bucket)) return false;
+  const list = bucket.properties[need.acl === 'write' ? 'access/write' : 'access/read'];
+  if (list === undefined) return false;
+  if (token && letsToken(list, token)) return true;
+  return need.acl === 'read' && letsReferrer(list, request.headers.referer, need.lists === true);
+}
+
+export function unauthorised(project: string): SwiftError {
+  const realm = project === '' ? 'unknown' : ACCOUNT_PREFIX + encodeURIComponent(project);
+  return new SwiftError(401, undefined, ['Www-Authenticate', `Swift realm="${realm}"`]);
+}

@@ -1,0 +1,115 @@
+// Owns the way of every Swift request: which operation on what, who calls, may they, run it, answer what went
+// wrong. Guarantee: no operation runs before its row in policy.ts was judged, and whatever is thrown becomes
+// Swift's own error.
+
+import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
+import { parseQuery } from '#gateways/edge/query-string.ts';
+import { splitTarget } from '#gateways/edge/request-target.ts';
+import { authorise, tokenOf, unauthorised } from './authorise.ts';
+import type { Authorised, GatewayContext } from './call.ts';
+import { failureOf, SwiftError } from './errors.ts';
+import { OPERATIONS } from './operations/operations.ts';
+import { type Address, addressOf, ROOT } from './paths.ts';
+import { type Need, type OperationName, POLICY } from './policy.ts';
+import { replyFailure } from './reply.ts';
+
+const NOWHERE: Address = { project: '', container: '', object: '' };
+const NOBODY: Authorised = {
+  caller: { accountId: 'nobody', role: 'reader', requestId: '' },
+  isOwn: false,
+  isReseller: false,
+};
+const VERSION_PATH = `${ROOT}/v1/`;
+/** Old clients look for these two at the top. */
+const INFO_PATHS = ['/info', `${ROOT}/info`];
+const LOGIN_PATHS = ['/auth/v1.0', '/auth/v1', `${ROOT}/auth/v1.0`, `${ROOT}/auth/v1`];
+
+/** Whether the request is for this gateway, where several share a port. */
+export function isSwiftPath(url: string): boolean {
+  return /^\/(object-store|auth|info)([/?]|$)/.test(url);
+}
+
+export async function dispatch(
+  gateway: GatewayContext,
+  request: HttpRequest,
+  response: HttpResponse,
+  requestId: string,
+): Promise<void> {
+  const transactionId = `tx${requestId.toLowerCase()}`;
+  try {
+    const call = { gateway, request, response, transactionId };
+    const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
+    const parameters = parseQuery(rawQuery);
+    if (!parameters) throw new SwiftError(412, 'Invalid UTF8 or contains NULL');
+    const query = new Map(parameters);
+    const address = rawPath.startsWith(VERSION_PATH)
+      ? addressOf(rawPath.slice(VERSION_PATH.length))
+      : NOWHERE;
+    const { project } = address;
+    // A preflight has no token, and no container has rules for one.
+    if (request.method === 'OPTIONS') throw unauthorised(project);
+    const name = operationOf(request.method ?? '', rawPath, address, query);
+    const need: Need = POLICY[name];
+    const token = need.public ? undefined : await tokenOf(gateway, request, project);
+    const asking = { gateway, request, transactionId, token, rawPath };
+    const authorised = need.public ? NOBODY : await authorise(asking, need, address);
+    await OPERATIONS[name]({ ...call, query, token, ...address, ...authorised });
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.status >= 500 && failure.status !== 501) {
+      gateway.logger.error({ err: error, requestId, method: request.method }, 'request failed');
+    }
+    if (response.headersSent) response.destroy();
+    else if (!response.destroyed) replyFailure({ response, transactionId }, failure, request.method ?? '');
+  }
+}
+
+/** By what is addressed, then by method. */
+const ACCOUNT: Readonly<Record<string, OperationName>> = {
+  GET: 'list_containers',
+  HEAD: 'show_account',
+  POST: 'update_account',
+};
+const CONTAINER: Readonly<Record<string, OperationName>> = {
+  GET: 'list_objects',
+  HEAD: 'show_container',
+  PUT: 'create_container',
+  POST: 'update_container',
+  DELETE: 'delete_container',
+};
+const OBJECT: Readonly<Record<string, OperationName>> = {
+  GET: 'get_object',
+  HEAD: 'head_object',
+  PUT: 'put_object',
+  POST: 'update_object',
+  DELETE: 'delete_object',
+  COPY: 'copy_object',
+};
+
+/** Changes of what is asked that are not built are refused, never ignored. */
+const UNBUILT = ['temp_url_sig', 'extract-archive', 'versions', 'version-id', 'symlink', 'sync-to'];
+
+/** @throws SwiftError 404, 405, 501 */
+function operationOf(
+  method: string,
+  rawPath: string,
+  { project, container, object }: Address,
+  query: ReadonlyMap<string, string>,
+): OperationName {
+  if (INFO_PATHS.includes(rawPath)) return readOnly(method, 'show_info');
+  if (LOGIN_PATHS.includes(rawPath)) return readOnly(method, 'log_in');
+  if (project === '') throw new SwiftError(404);
+  for (const name of UNBUILT) if (query.has(name)) throw new SwiftError(501);
+  if (container === '' && query.has('bulk-delete') && (method === 'POST' || method === 'DELETE')) {
+    return 'delete_many';
+  }
+  const table = container === '' ? ACCOUNT : object === '' ? CONTAINER : OBJECT;
+  const name = Object.hasOwn(table, method) ? table[method] : undefined;
+  if (!name) throw new SwiftError(405, undefined, ['Allow', Object.keys(table).join(', ')]);
+  return name;
+}
+
+function readOnly(method: string, name: OperationName): OperationName {
+  if (method === 'GET' || method === 'HEAD') return name;
+  throw new SwiftError(405, undefined, ['Allow', 'GET, HEAD']);
+}

@@ -1,0 +1,47 @@
+// Owns the Swift gateway: OpenStack's Object Storage API v1
+// (https://docs.openstack.org/api-ref/object-store/) under `/object-store/v1/AUTH_<project>`. Containers are buckets of the project:
+// docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
+//
+// Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
+// symlinks, TempURL, FormPost, StaticWeb, bulk upload (extract-archive), CORS (a preflight gets 401),
+// container sync, rate limits, account ACLs, creation and deletion of accounts (405), storage policies other
+// than the one that /info shows (400).
+//
+// By design.
+// - An account is there as long as its project is; nobody makes or deletes it.
+// - A marker that lies below a common prefix hides it; Swift shows it once more.
+// - A listing backwards is read from its lower end: it costs what lies between the markers.
+// - POST leaves an object what it is made of; Swift forgets X-Object-Manifest where the POST has none.
+// - What S3 wrote in several parts is shown as a static large object: its etag is no digest of its bytes. It
+//   has no segments to be listed.
+// - The segments of a large object are looked for in the containers of its own account; whoever may read the
+//   object may read it whole.
+
+import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';
+import type { GatewayContext, GatewayLogger } from './call.ts';
+import { dispatch } from './dispatch.ts';
+import { failureOf } from './errors.ts';
+import { replyFailure } from './reply.ts';
+
+export { isSwiftPath } from './dispatch.ts';
+
+export interface SwiftGatewayOptions extends Omit<GatewayContext, 'logger'> {
+  readonly logger?: GatewayLogger;
+}
+
+export interface SwiftGateway {
+  readonly handler: RequestHandler;
+  /** The answer to a request whose handler failed without one. */
+  readonly failed: FailureHandler;
+}
+
+const SILENT: GatewayLogger = { error: () => undefined };
+
+export function createSwiftGateway({ logger = SILENT, ...options }: SwiftGatewayOptions): SwiftGateway {
+  const gateway: GatewayContext = { ...options, logger };
+  return {
+    handler: (request, response, requestId) => dispatch(gateway, request, response, requestId),
+    failed: (request, response, requestId, error) =>
+      replyFailure({ response, transactionId: `tx${requestId}` }, failureOf(error), request.method ?? ''),
+  };
+}

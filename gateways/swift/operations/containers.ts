@@ -1,0 +1,101 @@
+// Owns the operations on containers, each a bucket of the account's project.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { isRejected } from '#core/kernel/decider.ts';
+import { limits } from '#core/kernel/limits.ts';
+import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import { cleanAccessList } from '../access-lists.ts';
+import { acceptBucket, fromHeader, type SwiftCall } from '../call.ts';
+import { SwiftError } from '../errors.ts';
+import { addProperties, type Changes, changesOf, type Values } from '../headers.ts';
+import { checkNames } from '../paths.ts';
+import {
+  answerHeaders,
+  httpDate,
+  lastModifiedMs,
+  replyDone,
+  replyEmpty,
+  replyHead,
+  TEXT,
+  timestamp,
+} from '../reply.ts';
+import { STORAGE_POLICY } from './info.ts';
+
+export async function showContainer(call: SwiftCall): Promise<void> {
+  const bucket = acceptBucket(await call.gateway.cloud.buckets.get(call.caller, call.container));
+  replyHead(call, 204, [...answerHeaders(call), ...containerHeaders(call, bucket), 'Content-Type', TEXT]);
+}
+
+export async function createContainer(call: SwiftCall): Promise<void> {
+  checkNames(call);
+  const { buckets } = call.gateway.cloud;
+  const { headers } = call.request;
+  const policy = headers['x-storage-policy'];
+  if (policy !== undefined && String(policy).toLowerCase() !== STORAGE_POLICY) {
+    throw new SwiftError(400, `Invalid X-Storage-Policy ${JSON.stringify(policy)}`);
+  }
+  // What is wrong with the request must not leave a container behind.
+  containerChanges(headers, {});
+  const made = await buckets.create(call.caller, call.container, call.gateway.region, 'own');
+  const isThere = isRejected(made) && made.rejected === 'bucket-owned-by-caller';
+  if (!isThere) acceptBucket(made);
+  const { properties } = acceptBucket(await buckets.get(call.caller, call.container));
+  acceptBucket(await buckets.describe(call.caller, call.container, containerChanges(headers, properties)));
+  replyDone(call, isThere ? 202 : 201);
+}
+
+export async function updateContainer(call: SwiftCall): Promise<void> {
+  const { buckets } = call.gateway.cloud;
+  const { properties } = acceptBucket(await buckets.get(call.caller, call.container));
+  const changes = containerChanges(call.request.headers, properties);
+  acceptBucket(await buckets.describe(call.caller, call.container, changes));
+  replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', TEXT]);
+}
+
+export async function deleteContainer(call: SwiftCall): Promise<void> {
+  acceptBucket(await call.gateway.cloud.buckets.delete(call.caller, call.container));
+  replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', TEXT]);
+}
+
+/** What would change what a container does, and is not built. */
+const UNBUILT = [
+  ...['x-versions-location', 'x-history-location', 'x-versions-enabled', 'x-container-sync-to'],
+  ...['x-container-sync-key', 'x-container-meta-access-control-allow-origin'],
+  ...['x-container-meta-web-index', 'x-container-meta-temp-url-key', 'x-container-meta-temp-url-key-2'],
+];
+
+const LISTS = [
+  ['X-Container-Read', 'access/read'],
+  ['X-Container-Write', 'access/write'],
+] as const;
+
+/** @throws SwiftError 400, 501 */
+function containerChanges(headers: IncomingHttpHeaders, before: Values): Changes {
+  for (const name of UNBUILT) if (headers[name]) throw new SwiftError(501);
+  const { set, unset } = changesOf(headers, 'container', before);
+  const lists: Record<string, string> = {};
+  const withdrawn: string[] = [];
+  for (const [name, property] of LISTS) {
+    const value = headers[name.toLowerCase()];
+    const isRemoved = headers[name.replace('X-', 'X-Remove-').toLowerCase()] !== undefined;
+    if (value === undefined && !isRemoved) continue;
+    const list = isRemoved ? '' : cleanAccessList(name, fromHeader(String(value)));
+    if (Buffer.byteLength(list) > limits.swiftAccessListBytes)
+      throw new SwiftError(400, `${name} is too long`);
+    if (list !== '') lists[property] = list;
+    else if (property in before) withdrawn.push(property);
+  }
+  return { set: { ...set, ...lists }, unset: [...unset, ...withdrawn] };
+}
+
+export function containerHeaders(call: SwiftCall, bucket: StoredBucket): string[] {
+  const { objects, bytes } = call.gateway.cloud.buckets.usage(bucket);
+  const headers = [
+    ...['X-Container-Object-Count', String(objects), 'X-Container-Bytes-Used', String(bytes)],
+    ...['X-Timestamp', timestamp(bucket.createdMs)],
+    ...['Last-Modified', httpDate(lastModifiedMs(bucket.createdMs)), 'X-Storage-Policy', STORAGE_POLICY],
+  ];
+  addProperties(headers, 'Container', bucket.properties, call.isOwn);
+  headers.push('Accept-Ranges', 'bytes');
+  return headers;
+}

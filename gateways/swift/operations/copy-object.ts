@@ -1,0 +1,103 @@
+// Owns copies, said by COPY with a destination or by PUT with a source. The bytes stream from the storage
+// nodes back to them. Both ends are judged: the one that the request addresses by dispatch, the other here.
+
+import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { authorise } from '../authorise.ts';
+import { accept, header, type SwiftCall } from '../call.ts';
+import { judgeRead, unquoted, writeConditionOf } from '../conditions.ts';
+import { SwiftError } from '../errors.ts';
+import { isLarge, objectHeadersOf, wantsFreshMetadata } from '../headers.ts';
+import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath, ROOT } from '../paths.ts';
+import { POLICY } from '../policy.ts';
+import { rangesOf } from '../ranges.ts';
+import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
+import { living } from './read-object.ts';
+
+/** `COPY`: from what is addressed to the destination. */
+export async function copyObject(call: SwiftCall): Promise<void> {
+  const destination = header(call, 'destination');
+  if (destination === undefined) throw new SwiftError(412, 'Destination header required');
+  const to = otherEnd(call, 'Destination', destination);
+  checkNames(to);
+  const target = { ...call, ...to, ...(await judged(call, 'put_object', to)) };
+  await copy(call, target);
+}
+
+/** `PUT` with `X-Copy-From`: from the source to what is addressed. */
+export async function putCopy(call: SwiftCall): Promise<void> {
+  const { headers } = call.request;
+  if (Number(headers['content-length'] ?? 0) !== 0) {
+    throw new SwiftError(400, 'Copy requests require a zero byte body');
+  }
+  const from = otherEnd(call, 'X-Copy-From', header(call, 'x-copy-from') ?? '');
+  await copy({ ...call, ...from, ...(await judged(call, 'get_object', from)) }, call);
+}
+
+/** The end that a header names, perhaps in another account. */
+function otherEnd(call: SwiftCall, name: string, value: string): Address {
+  const account = header(call, `${name.toLowerCase()}-account`);
+  if (account !== undefined && !account.startsWith(ACCOUNT_PREFIX)) throw new SwiftError(412, 'Bad URL');
+  const project = account === undefined ? call.project : account.slice(ACCOUNT_PREFIX.length);
+  return { project, ...namedPath(name, value) };
+}
+
+function judged(call: SwiftCall, operation: 'get_object' | 'put_object', address: Address) {
+  const { gateway, request, transactionId, token } = call;
+  const { project, container, object } = address;
+  const rawPath = `${ROOT}/v1/${ACCOUNT_PREFIX}${encodedPath(`${project}/${container}/${object}`)}`;
+  return authorise({ gateway, request, transactionId, token, rawPath }, POLICY[operation], address);
+}
+
+async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
+  const { objects } = from.gateway.cloud;
+  const { headers } = from.request;
+  const asIs = from.query.get('multipart-manifest') === 'get';
+  const read = asIs ? objects.stored : objects.get;
+  const source = living(from, accept(await read.call(objects, from.caller, from.container, from.object)));
+  if (judgeRead(headers, source)) throw new SwiftError(412);
+  const [range = { offset: 0, length: source.sizeBytes }] =
+    rangesOf(header(from, 'range'), source.sizeBytes) ?? [];
+  const keepsParts = asIs && source.assembly !== undefined;
+  const description = descriptionOf(from, source);
+  const wanted = header(from, 'etag');
+  const outcome = await objects.put(to.caller, {
+    bucket: to.container,
+    key: to.object,
+    source: keepsParts ? objects.source(NOTHING, 0, 0) : objects.source(source, range.offset, range.length),
+    digests: ['md5'],
+    condition: writeConditionOf(headers),
+    describe: ({ digests }) => {
+      const md5 = Buffer.from(digests.md5 ?? []).toString('hex');
+      if (wanted !== undefined && unquoted(wanted) !== md5) throw new SwiftError(422);
+      const { assembly, etag, storageClass } = source;
+      return keepsParts
+        ? { ...description, etag, storageClass, ...(assembly && { assembly }) }
+        : { ...description, etag: md5, storageClass };
+    },
+  });
+  const object = accept(outcome);
+  const answer = answerHeaders(to);
+  answer.push('Etag', isLarge(object) ? `"${object.etag}"` : object.etag);
+  answer.push('Last-Modified', httpDate(lastModifiedMs(object.modifiedMs)));
+  answer.push('X-Copied-From', encodedPath(`${from.container}/${from.object}`));
+  answer.push('X-Copied-From-Account', encodeURIComponent(ACCOUNT_PREFIX + from.project));
+  answer.push('X-Copied-From-Last-Modified', httpDate(lastModifiedMs(source.modifiedMs)));
+  replyDone(to, 201, answer);
+}
+
+const NOTHING = { segments: [], bucket: '' };
+
+/** The source's, with what the request says of it anew; or only that. */
+function descriptionOf(call: SwiftCall, source: StoredObject) {
+  const { headers } = call.request;
+  const said = objectHeadersOf(headers, call.gateway.clock.nowMs());
+  const contentType = said.contentType || source.contentType;
+  if (wantsFreshMetadata(headers)) return { ...said, contentType };
+  const { expiresMs = source.expiresMs } = said;
+  return {
+    contentType,
+    headers: { ...source.headers, ...said.headers },
+    metadata: { ...source.metadata, ...said.metadata },
+    ...(expiresMs !== undefined && { expiresMs }),
+  };
+}

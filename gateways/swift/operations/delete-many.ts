@@ -1,0 +1,78 @@
+// Owns the deletion of many objects and containers by one request
+// (https://docs.openstack.org/swift/latest/middleware.html, "Bulk Delete"). Each is judged by its own row.
+
+import { isRejected } from '#core/kernel/decider.ts';
+import { limits } from '#core/kernel/limits.ts';
+import { decodePath } from '#gateways/edge/query-string.ts';
+import { documentBody, type SwiftCall } from '../call.ts';
+import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, SwiftError } from '../errors.ts';
+import { encodedPath } from '../paths.ts';
+import { answerHeaders, JSON_TYPE, replyText, TEXT } from '../reply.ts';
+
+interface Deletions {
+  deleted: number;
+  notFound: number;
+  readonly errors: (readonly [path: string, status: string])[];
+}
+
+export async function deleteMany(call: SwiftCall): Promise<void> {
+  const body = await documentBody(call, limits.swiftBulkBytes);
+  const lines = body.toString('latin1').split('\n');
+  const paths: string[] = [];
+  for (const line of lines) {
+    const text = line.trim();
+    if (text === '') continue;
+    const path = decodePath(text);
+    if (path === undefined) throw new SwiftError(412, 'Invalid UTF8 or contains NULL');
+    paths.push(path.startsWith('/') ? path : `/${path}`);
+    if (paths.length > limits.swiftBulkDeletes) {
+      throw new SwiftError(413, `Maximum Bulk Deletes: ${limits.swiftBulkDeletes} per request`);
+    }
+  }
+  await replyDeletions(call, await deletePaths(call, paths));
+}
+
+/** @param paths `/container/object` or `/container` */
+export async function deletePaths(call: SwiftCall, paths: readonly string[]): Promise<Deletions> {
+  const outcome: Deletions = { deleted: 0, notFound: 0, errors: [] };
+  for (const path of paths) {
+    const status = await deletePath(call, path);
+    if (status === undefined) outcome.deleted++;
+    else if (status === 404) outcome.notFound++;
+    else outcome.errors.push([path, status === 409 ? '409 Conflict' : `${status} Forbidden`]);
+  }
+  return outcome;
+}
+
+/** Undefined where it is gone. */
+async function deletePath(call: SwiftCall, path: string): Promise<number | undefined> {
+  const { buckets, objects } = call.gateway.cloud;
+  const slash = path.indexOf('/', 1);
+  if (slash < 0 || slash === path.length - 1) {
+    const name = slash < 0 ? path.slice(1) : path.slice(1, slash);
+    const outcome = await buckets.delete(call.caller, name);
+    return isRejected(outcome) ? BUCKET_REJECTIONS[outcome.rejected] : undefined;
+  }
+  const [container, object] = [path.slice(1, slash), path.slice(slash + 1)];
+  const found = await objects.stored(call.caller, container, object);
+  const outcome = isRejected(found) ? found : await objects.delete(call.caller, container, object, {});
+  return isRejected(outcome) ? OBJECT_REJECTIONS[outcome.rejected] : undefined;
+}
+
+export async function replyDeletions(call: SwiftCall, outcome: Deletions): Promise<void> {
+  const { deleted, notFound } = outcome;
+  const errors = outcome.errors.map(([path, status]) => [encodedPath(path), status] as const);
+  const response =
+    errors.length > 0 ? '400 Bad Request' : deleted + notFound > 0 ? '200 OK' : '404 Not Found';
+  const wantsJson = call.request.headers.accept?.includes('application/json');
+  if (wantsJson) {
+    const document = {
+      ...{ 'Number Deleted': deleted, 'Number Not Found': notFound, Errors: errors },
+      ...{ 'Response Status': response, 'Response Body': '' },
+    };
+    return replyText(call, 200, JSON_TYPE, JSON.stringify(document), answerHeaders(call));
+  }
+  const lines = [`Number Deleted: ${deleted}`, `Number Not Found: ${notFound}`, 'Response Body: '];
+  lines.push(`Response Status: ${response}`, 'Errors:', ...errors.map((error) => error.join(', ')));
+  replyText(call, 200, TEXT, `${lines.join('\n')}\n`, answerHeaders(call));
+}

@@ -1,0 +1,88 @@
+// Owns PUT, POST and DELETE of objects. A PUT that says what it is made from is a copy; one with a manifest
+// makes an object of others.
+
+import type { Assembly } from '#core/objects/objects.events.ts';
+import { accept, header, isTrue, objectBody, type SwiftCall } from '../call.ts';
+import { unquoted, writeConditionOf } from '../conditions.ts';
+import { SwiftError } from '../errors.ts';
+import { guessedType, isLarge, objectHeadersOf } from '../headers.ts';
+import { checkNames, namedPath } from '../paths.ts';
+import { answerHeaders, HTML, httpDate, lastModifiedMs, replyDone, replyEmpty } from '../reply.ts';
+import { putCopy } from './copy-object.ts';
+import { deleteWithSegments, putManifest } from './manifests.ts';
+import { living } from './read-object.ts';
+
+/** Standard storage: what an object of S3 has that says nothing else. */
+export const STORAGE_CLASS = 'STANDARD';
+
+export async function putObject(call: SwiftCall): Promise<void> {
+  checkNames(call);
+  if (call.request.headers['x-copy-from'] !== undefined) return putCopy(call);
+  if (call.query.get('multipart-manifest') === 'put') return putManifest(call);
+  const { headers } = call.request;
+  refuseUnbuilt(call);
+  const described = objectHeadersOf(headers, call.gateway.clock.nowMs());
+  const assembly = joinOf(call);
+  const source = objectBody(call);
+  const outcome = await call.gateway.cloud.objects.put(call.caller, {
+    bucket: call.container,
+    key: call.object,
+    source,
+    digests: ['md5'],
+    condition: writeConditionOf(headers),
+    describe: ({ digests }) => {
+      const etag = Buffer.from(digests.md5 ?? []).toString('hex');
+      const wanted = header(call, 'etag');
+      if (wanted !== undefined && unquoted(wanted).toLowerCase() !== etag) throw new SwiftError(422);
+      const contentType = typeOf(call, described.contentType);
+      return { ...described, contentType, etag, storageClass: STORAGE_CLASS, ...(assembly && { assembly }) };
+    },
+  });
+  const object = accept(outcome);
+  const answer = answerHeaders(call);
+  answer.push('Etag', object.etag, 'Last-Modified', httpDate(lastModifiedMs(object.modifiedMs)));
+  replyDone(call, 201, answer);
+}
+
+/** What would change what an object is, and is not built. @throws SwiftError 501 */
+export function refuseUnbuilt({ request }: SwiftCall): void {
+  if (request.headers['x-symlink-target'] !== undefined) throw new SwiftError(501);
+}
+
+export function typeOf(call: SwiftCall, said: string | undefined): string {
+  const detects = isTrue(header(call, 'x-detect-content-type'));
+  return said === undefined || said === '' || detects ? guessedType(call.object) : said;
+}
+
+/** `X-Object-Manifest: container/prefix`: the object reads as all below it. @throws SwiftError 400 */
+function joinOf(call: SwiftCall): Assembly | undefined {
+  const value = header(call, 'x-object-manifest');
+  if (value === undefined || value === '') return undefined;
+  const isWrong = /[?&]/.test(value) || value.startsWith('/');
+  if (isWrong || !/^[^/]+\/.+$/.test(value)) {
+    throw new SwiftError(400, 'X-Object-Manifest must be in the format container/prefix');
+  }
+  const { container, object } = namedPath('X-Object-Manifest', value);
+  return { parts: [], bucket: container, prefix: object };
+}
+
+export async function updateObject(call: SwiftCall): Promise<void> {
+  const { objects } = call.gateway.cloud;
+  const { contentType, ...described } = objectHeadersOf(call.request.headers, call.gateway.clock.nowMs());
+  const outcome = await objects.describe(call.caller, call.container, call.object, (object) => ({
+    ...described,
+    contentType: contentType ?? living(call, object).contentType,
+  }));
+  accept(outcome);
+  replyDone(call, 202);
+}
+
+export async function deleteObject(call: SwiftCall): Promise<void> {
+  const { objects } = call.gateway.cloud;
+  const object = living(call, accept(await objects.stored(call.caller, call.container, call.object)));
+  if (call.query.get('multipart-manifest') === 'delete' && isLarge(object)) {
+    return deleteWithSegments(call, object);
+  }
+  accept(await objects.delete(call.caller, call.container, call.object, {}));
+  replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', HTML]);
+}
