@@ -114,6 +114,8 @@ export async function documentOf(call: IdentityCall): Promise<unknown> {
     if (error instanceof BodyFailure && error.reason === 'too-large') {
       throw new IdentityError(413, 'The request you have made is too large.');
     }
+    // Who broke off hears nothing of it; whoever only stopped does.
+    if (error instanceof BodyFailure) throw badRequest('The request body ended before its announced length.');
     if (error instanceof SyntaxError || error instanceof TypeError) {
       throw badRequest(
         'Expecting to find valid JSON in the request body. The server could not comply with the request' +

@@ -114,7 +114,8 @@ const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 /** As the client wrote it; an answer's links lead there again. */
 function hostOf({ headers }: HttpRequest): string {
   const { host } = headers;
-  return host !== undefined && HOST.test(host) ? host : 'localhost';
+  // A port of 99999, or an address of 256.0.0.0, has the form and is none.
+  return host !== undefined && HOST.test(host) && URL.canParse(`http://${host}`) ? host : 'localhost';
 }
 
 export function failureOf(error: unknown): IdentityError {

@@ -17,7 +17,20 @@ export function hidden(draft: Draft): Buffer {
   );
 }
 
-const LENGTHS = [...NUMBERS, '5, 5', '5,6', '-5', '+5', '5;', '0x5', '5 5', '\t5', '5\x0b', '٥'];
+/** None that is shorter than what follows: the rest would be a request of its own. */
+const LENGTHS = [
+  ...NUMBERS.filter((each) => !/^0*[01]$/.test(each)),
+  '5, 5',
+  '5,6',
+  '-5',
+  '+5',
+  '5;',
+  '0x5',
+  '5 5',
+  '\t5',
+  '5\x0b',
+  '٥',
+];
 const CODINGS = [
   ...['chunked', 'Chunked', 'chunked, chunked', 'chunked, identity', 'identity', 'gzip, chunked', 'xchunked'],
   ...['chunked\t', '\x0bchunked', 'chunked;q=1', '"chunked"', 'chunk', '', ',chunked', 'chunked,'],
