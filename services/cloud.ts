@@ -52,6 +52,8 @@ export type ObjectRejection =
   | 'no-such-bucket'
   | 'no-such-key'
   | 'precondition-failed'
+  /** The bucket, or all that its owner has, may hold no more. */
+  | 'quota-exceeded'
   | 'operation-in-progress';
 
 export type UploadRejection =

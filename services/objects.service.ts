@@ -41,6 +41,7 @@ import type {
   WriteCondition,
 } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { overQuota } from './quotas.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
 type NamingCommand = Extract<ObjectCommand, { type: 'PutObject' | 'CompleteObject' }>;
@@ -93,6 +94,8 @@ class ObjectUseCases implements Objects, ObjectWriter {
         const found = this.#buckets.find(caller, bucket, 'write-objects');
         if (isRejected(found)) return found;
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
+        const over = overQuota(this.#context, found, ownBytes(command.content));
+        if (over) return over;
         const more = guards(found);
         if (isRejected(more)) return more;
         const { state, expect } = conditional ? this.#viewOf(bucket, key) : BLIND;
@@ -115,7 +118,10 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const behind = this.#context.barrier();
     if (behind) await behind;
     const bucket = this.#buckets.idOf(caller, request.bucket);
-    const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition);
+    const { sizeBytes = 0 } = request.source;
+    const refused =
+      refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition) ??
+      overQuota(this.#context, this.#context.buckets.get(bucket) as StoredBucket, sizeBytes);
     if (refused) return refused;
     const write = pendingWrite(this.#context, bucket);
     return this.#context.writes.track(() => this.#putAllowed(caller, bucket, request, write), write);
@@ -259,6 +265,9 @@ class ObjectUseCases implements Objects, ObjectWriter {
 }
 
 const NO_GUARDS: readonly StreamGuard[] = [];
+/** What is made of others holds no bytes but theirs. */
+const ownBytes = ({ assembly, sizeBytes }: Content): number => (assembly ? 0 : sizeBytes);
+
 function assembledBytes({ parts }: Assembly): number {
   return parts.reduce((sum, part) => sum + part.sizeBytes, 0);
 }

@@ -109,6 +109,8 @@ const S3_ERRORS = {
   },
   ServiceUnavailable: { status: 503, message: 'Service is unable to handle request.' },
   SlowDown: { status: 503, message: 'Please reduce your request rate.' },
+  /** Not Amazon's, which has no quotas; clients of other stores know it by this name. */
+  QuotaExceeded: { status: 403, message: 'The bucket, or the account, may hold no more.' },
   TooManyBuckets: { status: 400, message: 'You have attempted to create more buckets than allowed.' },
 } as const satisfies Record<string, ErrorRow>;
 
@@ -171,6 +173,7 @@ export const OBJECT_REJECTIONS: Readonly<Record<UploadRejection, S3ErrorCode>> =
   'no-such-bucket': 'NoSuchBucket',
   'no-such-key': 'NoSuchKey',
   'precondition-failed': 'PreconditionFailed',
+  'quota-exceeded': 'QuotaExceeded',
   'operation-in-progress': 'ConditionalRequestConflict',
   'no-such-upload': 'NoSuchUpload',
   'invalid-part': 'InvalidPart',

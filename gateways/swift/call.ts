@@ -84,7 +84,8 @@ export function acceptBucket<Value>(outcome: Value | Rejection<keyof typeof BUCK
 /** What a use case of objects gave, unless it refused. @throws SwiftError */
 export function accept<Value>(outcome: Value | Rejection<keyof typeof OBJECT_REJECTIONS>): Value {
   if (!isRejected(outcome)) return outcome;
-  throw new SwiftError(OBJECT_REJECTIONS[outcome.rejected]);
+  const text = outcome.rejected === 'quota-exceeded' ? 'Upload exceeds quota.' : undefined;
+  throw new SwiftError(OBJECT_REJECTIONS[outcome.rejected], text);
 }
 
 /** The body as the bytes of an object. @throws SwiftError 411, 413 */

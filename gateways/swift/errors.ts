@@ -78,6 +78,7 @@ export const OBJECT_REJECTIONS: Readonly<Record<ObjectRejection, ErrorStatus>> =
   'no-such-bucket': 404,
   'no-such-key': 404,
   'precondition-failed': 412,
+  'quota-exceeded': 413,
   'operation-in-progress': 409,
 };
 

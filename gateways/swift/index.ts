@@ -1,6 +1,6 @@
 // Owns the Swift gateway: OpenStack's Object Storage API v1
-// (https://docs.openstack.org/api-ref/object-store/) under `/object-store/v1/AUTH_<project>`. Containers are buckets of the project:
-// docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
+// (https://docs.openstack.org/api-ref/object-store/) under `/object-store/v1/AUTH_<project>`. Containers
+// are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
 // symlinks, TempURL, FormPost, StaticWeb, bulk upload (extract-archive), CORS (a preflight gets 401),

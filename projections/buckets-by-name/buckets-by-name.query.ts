@@ -66,7 +66,7 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
   return {
     get,
     collection,
-    space: (owner) => spaces.get(owner) ?? NOTHING_SAID,
+    space: (owner) => spaces.get(owner) as StoredSpace,
     revision(id) {
       const value = rows.get(bucketRowKey(id));
       return value && revisionOf(value);
@@ -99,8 +99,9 @@ type Created = DataOf<typeof buckets.table.events.BucketCreated.data>;
 const NO_PROPERTIES: Readonly<Record<string, string>> = Object.freeze({});
 const NOTHING_SAID: StoredSpace = { properties: NO_PROPERTIES, changedMs: undefined };
 
-function storedSpace(value: Uint8Array | undefined): StoredSpace | undefined {
-  return value && { properties: decodeProperties(value), changedMs: timeOf(value) };
+/** Also of an owner of whom nothing was said: it is asked for at each write. */
+function storedSpace(value: Uint8Array | undefined): StoredSpace {
+  return value ? { properties: decodeProperties(value), changedMs: timeOf(value) } : NOTHING_SAID;
 }
 
 function storedBucket(
