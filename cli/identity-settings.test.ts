@@ -45,6 +45,12 @@ const WRONG: readonly (readonly [unknown, RegExp])[] = [
   [{ passwords: { pattern: '(' } }, /pattern must be a regular expression/],
   [{ passwords: { expires: 1 } }, /there is no setting expires/],
   [{ passwords: { expiresDays: 3, minimumAgeDays: 3 } }, /minimumAgeDays must be below expiresDays/],
+  [
+    { oidc: { p: { issuer: 'http://idp.example', audiences: ['a'] } } },
+    /issuer must be an address with https/,
+  ],
+  [{ oidc: { p: { issuer: 'https://idp.example' } } }, /audiences must be a list of texts/],
+  [{ oidc: { p: { issuer: 'https://idp.example', audiences: [] } } }, /audiences must be/],
   [{ domains: { corp: {} } }, /corp: ldap must be there/],
   [{ domains: { corp: { ldap: { url: 'http://x' } } } }, /url must be ldap:/],
   [{ domains: { corp: { ldap: { ...LDAP, bindDn: 'cn=x' } } } }, /bindDn must be with bindPasswordFile/],

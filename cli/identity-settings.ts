@@ -6,12 +6,14 @@
 import { readFileSync } from 'node:fs';
 import { limits } from '#core/kernel/limits.ts';
 import type { DirectorySources } from '#services/identity/external-domains.ts';
+import type { OidcProviders } from '#services/identity/federation.service.ts';
 import type { IdentityOptions } from '#services/identity/identity.ts';
 import { type LdapEntries, type LdapSettings, LdapSource } from '#services/identity/ldap-source.ts';
 import type { LoginPolicy } from '#services/identity/login-policy.ts';
+import type { OidcSettings } from '#services/identity/oidc-provider-keys.ts';
 import { CommandFailed } from './failure.ts';
 
-export type IdentitySettings = Pick<IdentityOptions, 'loginPolicy' | 'directories'>;
+export type IdentitySettings = Pick<IdentityOptions, 'loginPolicy' | 'directories' | 'oidc'>;
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const DAYS_MAX = 36_500;
@@ -33,11 +35,26 @@ export function readIdentitySettings(file: string | undefined): IdentitySettings
   const settings = new Settings(document, file);
   const passwords = settings.within('passwords');
   const domains = settings.within('domains');
+  const oidc = settings.within('oidc');
   settings.nothingElse();
   return {
     ...(passwords && { loginPolicy: loginPolicyOf(passwords) }),
     ...(domains && { directories: directoriesOf(domains) }),
+    ...(oidc && { oidc: oidcOf(oidc) }),
   };
+}
+
+function oidcOf(settings: Settings): OidcProviders {
+  const providers = new Map<string, OidcSettings>();
+  for (const id of settings.names()) {
+    const provider = settings.required(id);
+    const issuer = provider.requiredText('issuer');
+    const isSafe = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/])/.test(issuer);
+    if (!isSafe || !URL.canParse(issuer)) throw provider.wrong('issuer', 'an address with https://');
+    providers.set(id, { issuer, audiences: provider.texts('audiences') });
+    provider.nothingElse();
+  }
+  return providers;
 }
 
 function directoriesOf(domains: Settings): DirectorySources {
@@ -178,6 +195,16 @@ class Settings {
   file(name: string): string | undefined {
     const path = this.text(name);
     return path === undefined ? undefined : readText(path);
+  }
+
+  /** One at least. */
+  texts(name: string): readonly string[] {
+    const value = this.#take(name);
+    const isText = (each: unknown): each is string => typeof each === 'string' && each !== '';
+    if (!Array.isArray(value) || value.length === 0 || !value.every(isText)) {
+      throw this.wrong(name, 'a list of texts');
+    }
+    return value;
   }
 
   text(name: string): string | undefined {

@@ -16,6 +16,8 @@ import {
   projectDecider,
 } from '#core/identity/directory.decider.ts';
 import { domains, groups, names, projects } from '#core/identity/directory.events.ts';
+import { federationDecider } from '#core/identity/federation.decider.ts';
+import { federation } from '#core/identity/federation.events.ts';
 import { assignmentDecider, roleDecider } from '#core/identity/roles.decider.ts';
 import { assignments, roles } from '#core/identity/roles.events.ts';
 import { tokenDecider } from '#core/identity/tokens.decider.ts';
@@ -55,6 +57,7 @@ function foldsEveryLife<State extends { readonly status: string }, Command, Tabl
 
 test('a bucket folds along every legal life', (t) => foldsEveryLife(t, buckets, bucketDecider));
 test('an account folds along every legal life', (t) => foldsEveryLife(t, accounts, accountDecider));
+test('federation folds along every legal life', (t) => foldsEveryLife(t, federation, federationDecider));
 test('a trust folds along every legal life', (t) => foldsEveryLife(t, trusts, trustDecider));
 test('an object folds along every legal life', (t) => foldsEveryLife(t, objects, objectDecider));
 test('an upload folds along every legal life', (t) => foldsEveryLife(t, uploads, uploadDecider));

@@ -6,6 +6,7 @@ import { devices } from './devices/devices.events.ts';
 import { accounts } from './identity/accounts.events.ts';
 import { catalog, quotas } from './identity/catalog.events.ts';
 import { domains, groups, names, projects } from './identity/directory.events.ts';
+import { federation } from './identity/federation.events.ts';
 import { assignments, roles } from './identity/roles.events.ts';
 import { tokens } from './identity/tokens.events.ts';
 import { trusts } from './identity/trusts.events.ts';
@@ -32,4 +33,5 @@ export const families = {
   quotas,
   tokens,
   trusts,
+  federation,
 } as const;

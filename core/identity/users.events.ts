@@ -23,6 +23,8 @@ export const users = lifecycle('users', {
         defaultProjectId: text(5),
         enabled: flag(6),
         extra: textMap(7),
+        /** Of whom an identity provider elsewhere vouches for. */
+        federated: optional(record(8, { providerId: text(1), protocolId: text(2) })),
       },
     },
     /** What is absent stays as it was. A user who is disabled loses all tokens. */

@@ -210,6 +210,8 @@ export const limits = {
   ldapQuestions: 64,
   ldapConnectMs: 3_000,
   ldapAnswerMs: 5_000,
+  oidcAnswerMs: 5_000,
+  federatedTokenBytes: 16 * KIB,
   /** Of a group that is kept elsewhere: each is looked for. */
   externalMembers: 1_000,
   credentialsPerUser: 100,

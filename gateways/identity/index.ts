@@ -1,15 +1,17 @@
 // Owns the identity gateway: Keystone's API v3 (https://docs.openstack.org/api-ref/identity/v3/) under
 // `/identity`, as a request handler. Who may call what stands in policy.ts.
 //
-// Gaps, each answered with 501 where it has a path of its own: federation (SAML, OpenID Connect), OAuth,
-// other methods of login than password, one-time password, token, application credential and trust; EC2
-// credentials by /v3/credentials (they have /v3/users/ID/credentials/OS-EC2), /v3/policies, endpoint groups
-// and filters, configuration of domains by the API (a file of the operator's has it), deletion of single
-// access rules, options of resources other than users (immutable), domains as projects (`is_domain`),
-// properties that are not text, hierarchical limits, pages of lists whose entries have no id (role
-// assignments, EC2 credentials: cut at 10,000). Users of a directory elsewhere have no options and no
-// lock-out here; lists without a domain show those of them alone who were met. Access by keys of S3 needs a
-// role that may write: readers have none.
+// Gaps, each answered with 501 where it has a path of its own: federation by SAML, by a browser (websso) and
+// to other clouds (service providers), users of the type `local` and projects in mappings, opaque access
+// tokens; OAuth; other methods of login than password, one-time password, token, application credential,
+// trust and OpenID Connect; EC2 credentials by /v3/credentials (they have /v3/users/ID/credentials/OS-EC2),
+// /v3/policies, endpoint groups and filters, configuration of domains by the API (a file of the operator's
+// has it), deletion of single access rules, options of resources other than users (immutable), domains as
+// projects (`is_domain`), properties that are not text, hierarchical limits, pages of lists whose entries
+// have no id (role assignments, EC2 credentials: cut at 10,000). Users of a directory elsewhere have no
+// options and no lock-out here; lists without a domain show those of them alone who were met. Groups that a
+// mapping or a directory gave stay until the next login. Access by keys of S3 needs a role that may write:
+// readers have none.
 
 import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';
 import type { GatewayContext, GatewayLogger } from './call.ts';

@@ -14,6 +14,13 @@ export function tokenDocument(call: IdentityCall, token: Token): object {
       user: {
         ...{ id: user.id, name: user.name, domain: { id: userDomain.id, name: userDomain.name } },
         password_expires_at: passwordExpiresAt(call, user),
+        ...(user.federated && {
+          'OS-FEDERATION': {
+            identity_provider: { id: user.federated.providerId },
+            protocol: { id: user.federated.protocolId },
+            groups: user.groupIds.map((id) => ({ id })),
+          },
+        }),
       },
       audit_ids: token.auditIds,
       issued_at: timeText(token.issuedMs),

@@ -1,15 +1,17 @@
-// Owns the rows of the catalog and of the limits of projects: each is one row, with a list for each sort of
-// entry.
+// Owns the rows of the catalog, of the limits of projects and of federation: each is one row, with a list
+// for each sort of entry.
 
 import type { CatalogEvent, QuotaEvent } from '#core/identity/catalog.events.ts';
+import type { FederationEvent } from '#core/identity/federation.events.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import type { RowWriter } from '../store/projection.ts';
 import { jsonRow, readJson } from './identity-rows.ts';
 
+type EntryEvent = CatalogEvent | QuotaEvent | FederationEvent;
 type Entry = Readonly<Record<string, unknown>>;
 
 /** For each sort of event the list that it changes, and by what its entries are told apart. */
-const LISTS: Readonly<Record<(CatalogEvent | QuotaEvent)['type'], readonly [list: string, id: string]>> = {
+const LISTS: Readonly<Record<EntryEvent['type'], readonly [list: string, id: string]>> = {
   RegionSet: ['regions', 'regionId'],
   RegionDeleted: ['regions', 'regionId'],
   ServiceSet: ['services', 'serviceId'],
@@ -20,16 +22,23 @@ const LISTS: Readonly<Record<(CatalogEvent | QuotaEvent)['type'], readonly [list
   RegisteredLimitDeleted: ['registered', 'limitId'],
   LimitSet: ['limits', 'limitId'],
   LimitDeleted: ['limits', 'limitId'],
+  ProviderSet: ['providers', 'providerId'],
+  ProviderDeleted: ['providers', 'providerId'],
+  ProtocolSet: ['protocols', 'entryId'],
+  ProtocolDeleted: ['protocols', 'entryId'],
+  MappingSet: ['mappings', 'mappingId'],
+  MappingDeleted: ['mappings', 'mappingId'],
 };
 
 const EMPTY = {
   catalog: { regions: [], services: [], endpoints: [] },
   quotas: { registered: [], limits: [] },
+  federation: { providers: [], protocols: [], mappings: [] },
 };
 
 export function applyEntry(
   key: keyof typeof EMPTY,
-  event: CatalogEvent | QuotaEvent,
+  event: EntryEvent,
   recorded: RecordedEvent,
   rows: RowWriter,
 ): void {

@@ -12,6 +12,7 @@ import {
   type ProjectEvent,
   projects,
 } from '#core/identity/directory.events.ts';
+import { federation } from '#core/identity/federation.events.ts';
 import { assignments, type RoleEvent, roles } from '#core/identity/roles.events.ts';
 import { trusts } from '#core/identity/trusts.events.ts';
 import { users } from '#core/identity/users.events.ts';
@@ -30,7 +31,7 @@ export const identityById: Projection = {
   version: 2,
   families: [
     ...[domains, projects, groups, names, users].map(({ family }) => family),
-    ...[roles, assignments, trusts, catalog, quotas].map(({ family }) => family),
+    ...[roles, assignments, trusts, catalog, quotas, federation].map(({ family }) => family),
   ],
   apply(recorded, rows) {
     const { type, payload } = recorded;
@@ -62,6 +63,9 @@ export const identityById: Projection = {
         rows.put(rowKey.claim(identityIdOf(recorded.stream)), jsonRow(claim));
         break;
       }
+      case federation.family:
+        applyEntry(rowKey.federation, federation.decode(type, payload), recorded, rows);
+        break;
       case catalog.family:
         applyEntry(rowKey.catalog, catalog.decode(type, payload), recorded, rows);
         break;

@@ -51,6 +51,8 @@ export interface StoredUser extends Stored, EndsTokens {
   readonly lockedOut?: { readonly untilMs?: number } | undefined;
   /** Of the last day with a login that was noted, or since when there was none. */
   readonly seenMs?: number;
+  /** Whoever vouches for the user elsewhere. */
+  readonly federated?: { readonly providerId: string; readonly protocolId: string };
   /** Of other types than those above. */
   readonly credentialIds: readonly string[];
 }
@@ -179,6 +181,22 @@ export interface StoredCatalog {
   readonly revision: number | undefined;
 }
 
+export interface StoredFederation {
+  readonly providers: readonly {
+    readonly providerId: string;
+    /** Of the users whom it sends. */
+    readonly domainId: string;
+    readonly description: string;
+    readonly enabled: boolean;
+    readonly remoteIds: readonly string[];
+  }[];
+  /** `entryId`: of the provider and the protocol, with a slash between. */
+  readonly protocols: readonly { readonly entryId: string; readonly mappingId: string }[];
+  /** `rules`: in JSON. */
+  readonly mappings: readonly { readonly mappingId: string; readonly rules: string }[];
+  readonly revision: number | undefined;
+}
+
 interface StoredLimit {
   readonly limitId: string;
   readonly serviceId: string;
@@ -227,6 +245,7 @@ export interface IdentityById {
   trusts(most: number, after?: string): Promise<readonly StoredTrust[]>;
   catalog(): StoredCatalog;
   quotas(): StoredQuotas;
+  federation(): StoredFederation;
   /** In order of id, those above `after` that `keep` wants, up to `most`. */
   list<Kind extends ThingKind>(
     kind: Kind,
@@ -243,6 +262,7 @@ export interface IdentityById {
 }
 
 const NO_CATALOG: StoredCatalog = { regions: [], services: [], endpoints: [], revision: undefined };
+const NO_FEDERATION: StoredFederation = { providers: [], protocols: [], mappings: [], revision: undefined };
 const NO_QUOTAS: StoredQuotas = { registered: [], limits: [], revision: undefined };
 const ROWS_AT_ONCE = 1_000;
 
@@ -310,6 +330,7 @@ export function createIdentityById(rows: RowReader): IdentityById {
     trustsOf: (userId, most) => gather(rowKey.trustOf(userId, ''), most, (id) => trust(id)),
     trusts: (most, after) => gather(rowKey.trust(''), most, (_id, row) => readJson<StoredTrust>(row), after),
     catalog: () => read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
+    federation: () => read<StoredFederation>(rowKey.federation) ?? NO_FEDERATION,
     quotas: () => read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
     list: (kind, most, keep = () => true, after = '') =>
       gather(

@@ -27,6 +27,7 @@ export const rowKey = {
   trustOf: (userId: string, trustId: string) => `trust-of/${userId}/${trustId}`,
   catalog: 'catalog',
   quotas: 'quotas',
+  federation: 'federation',
 } as const;
 
 export const assignmentId = (actorId: string, targetId: string): string => `${actorId}:${targetId}`;

@@ -7,6 +7,7 @@ import type {
   GroupDecisionCode,
   ProjectDecisionCode,
 } from '#core/identity/directory.decider.ts';
+import type { FederationDecisionCode } from '#core/identity/federation.decider.ts';
 import type { AssignmentDecisionCode, RoleDecisionCode } from '#core/identity/roles.decider.ts';
 import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import type { TrustDecisionCode } from '#core/identity/trusts.decider.ts';
@@ -18,6 +19,7 @@ import { Adoption } from './adoption.ts';
 import { CatalogUseCases } from './catalog.service.ts';
 import { DirectoryUseCases } from './directory.service.ts';
 import { type DirectorySources, ExternalDomains } from './external-domains.ts';
+import { FederationUseCases, type OidcProviders } from './federation.service.ts';
 import type { IdentityContext, NameRefusal, NoSuch } from './identity-context.ts';
 import { type LoginPolicy, NO_LOGIN_POLICY } from './login-policy.ts';
 import { LoginUseCases } from './logins.service.ts';
@@ -66,8 +68,9 @@ export type TrustRejection =
   | 'role-not-held'
   /** It would give more than the trust that it is passed on from. */
   | 'trust-widened';
+export type FederationRejection = FederationDecisionCode;
 export type CatalogRejection = CatalogDecisionCode | QuotaDecisionCode;
-export type IdentityRejection = DirectoryRejection | CatalogRejection | TrustRejection;
+export type IdentityRejection = DirectoryRejection | CatalogRejection | TrustRejection | FederationRejection;
 
 export interface Identity {
   readonly view: IdentityById;
@@ -77,6 +80,7 @@ export interface Identity {
   readonly external: ExternalDomains;
   readonly roles: RoleUseCases;
   readonly trusts: TrustUseCases;
+  readonly federation: FederationUseCases;
   readonly catalog: CatalogUseCases;
   readonly adoption: Adoption;
   barrier(): Promise<void> | undefined;
@@ -91,6 +95,8 @@ export interface IdentityOptions {
   readonly loginPolicy?: LoginPolicy;
   /** Domains whose people are kept elsewhere. */
   readonly directories?: DirectorySources;
+  /** Identity providers elsewhere whose tokens are believed. */
+  readonly oidc?: OidcProviders;
 }
 
 export function createIdentity(
@@ -113,6 +119,7 @@ export function createIdentity(
     external: new ExternalDomains(context, users, directory, options.directories ?? new Map()),
     roles,
     trusts,
+    federation: new FederationUseCases(context, users, options.oidc ?? new Map()),
     catalog: new CatalogUseCases(context),
     adoption: new Adoption(context, directory, users, roles),
     barrier: () => services.barrier(),

@@ -12,6 +12,7 @@ import type { Clock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Actor } from '#core/log/event-log.ts';
 import type {
+  IdentityById,
   StoredApplicationCredential,
   StoredDomain,
   StoredProject,
@@ -246,6 +247,7 @@ export class TokenUseCases {
     const { identity } = this.#context;
     const user = identity.get('user', claims.sub);
     if (!user?.enabled || user.tokensFrom !== claims.user) return undefined;
+    if (!isVouchedFor(identity, user)) return undefined;
     const userDomain = identity.get('domain', user.domainId);
     if (!userDomain?.enabled || userDomain.tokensFrom !== claims.userDomain) return undefined;
     const { scope, jti, chain, methods, issuedMs, expiresMs, application } = claims;
@@ -305,6 +307,13 @@ export class TokenUseCases {
     if (scope.kind === 'system') return undefined;
     return this.#context.identity.get(scope.kind, scope.id)?.tokensFrom;
   }
+}
+
+/** Of whom an identity provider elsewhere sent: it must still be one. */
+function isVouchedFor(identity: IdentityById, { federated }: StoredUser): boolean {
+  if (!federated) return true;
+  const { providers } = identity.federation();
+  return providers.some(({ providerId, enabled }) => enabled && providerId === federated.providerId);
 }
 
 function isOfJose(error: unknown): boolean {

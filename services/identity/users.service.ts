@@ -35,6 +35,8 @@ export interface NewUser {
   readonly defaultProjectId: string;
   readonly enabled: boolean;
   readonly extra: Readonly<Record<string, string>>;
+  /** The identity provider elsewhere that vouches for the user. */
+  readonly federated?: NonNullable<StoredUser['federated']>;
 }
 
 export interface NewApplicationCredential
@@ -109,7 +111,11 @@ export class UserUseCases {
     return unset ?? id;
   }
 
-  async updateUser(actor: Actor, id: string, changes: Partial<Omit<NewUser, 'domainId'>>): Outcome {
+  async updateUser(
+    actor: Actor,
+    id: string,
+    changes: Partial<Omit<NewUser, 'domainId' | 'federated'>>,
+  ): Outcome {
     const user = this.#context.identity.get('user', id);
     if (!user) return { rejected: 'no-such-user' };
     const { extra, ...rest } = changes;

@@ -8,6 +8,7 @@ import { catalogOperations } from './catalog.ts';
 import { credentialOperations } from './credentials.ts';
 import { directoryOperations } from './directory.ts';
 import { ec2TokenOperations } from './ec2-tokens.ts';
+import { federationOperations } from './federation.ts';
 import { grantOperations } from './grants.ts';
 import { limitOperations } from './limits.ts';
 import { projectOperations } from './projects.ts';
@@ -29,6 +30,7 @@ const all = {
   ...credentialOperations,
   ...userCredentialOperations,
   ...trustOperations,
+  ...federationOperations,
   ...catalogOperations,
   ...limitOperations,
 };
