@@ -91,26 +91,18 @@ async function otherwise(send: Send, wanted: readonly OperationName[], answer: s
   return others;
 }
 
-/** The project that the key of an account opens. */
-function projectOf({ accessKeyId }: AccessKey): string {
-  const { accountId } = server.memory.cloud.accounts.accessKey(accessKeyId) ?? {};
-  if (accountId === undefined) throw new Error('the key opens nothing');
-  return accountId;
-}
-
 let users = 0;
 
-/** Of a user with that role on the project that owns the things. */
-function inside(role: string): Promise<Ec2Credential> {
-  const projectId = projectOf(server.keys[0] as AccessKey);
-  return ec2CredentialOf(server.memory.identity, `user-${users++}`, role, projectId);
+/** Of a user with that role on the project of the account. */
+async function credentialOf(account: 'owner' | 'other', role: string): Promise<Ec2Credential> {
+  const accounts = await server.memory.accounts.listAccounts();
+  const { accountId = '' } = accounts.find(({ name }) => name === account) ?? {};
+  return ec2CredentialOf(server.memory.identity, `user-${users++}`, role, accountId);
 }
 
-/** Of a user with that role on another project. */
-function outside(role: string): Promise<Ec2Credential> {
-  const projectId = projectOf(server.keys[1] as AccessKey);
-  return ec2CredentialOf(server.memory.identity, `user-${users++}`, role, projectId);
-}
+/** Of the project that owns the things. */
+const inside = (role: string) => credentialOf('owner', role);
+const outside = (role: string) => credentialOf('other', role);
 
 const by =
   (key: AccessKey): Send =>
