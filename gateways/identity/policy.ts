@@ -24,7 +24,7 @@ export interface Need {
   readonly service?: true;
   /** An application credential that is restricted may not, whoever its user is; nor may a trust. */
   readonly unrestricted?: true;
-  /** A trust may not: what is shown would be worth more than the trust. */
+  /** A trust may not: what is shown or ended would be worth more than the trust. */
   readonly withoutTrust?: true;
 }
 
@@ -59,7 +59,7 @@ const OWNER_READER: Need = { ...DOMAIN_READER, owner: true };
 const PROJECT_READER: Need = { ...DOMAIN_READER, project: 'reader' };
 /** Secrets of a user are the user's own affair. */
 const OWNER: Need = { cloud: 'admin', owner: true };
-const OWNER_SECRET: Need = { ...OWNER, withoutTrust: true };
+const OWNER_WITHOUT_TRUST: Need = { ...OWNER, withoutTrust: true };
 const OWNER_UNRESTRICTED: Need = { ...OWNER, unrestricted: true };
 const SERVICE: Need = { cloud: 'admin', service: true };
 
@@ -145,9 +145,9 @@ export const POLICY = {
   get_system_grant: READER,
   revoke_system_grant: ADMIN,
 
-  ec2_list_credentials: OWNER_SECRET,
+  ec2_list_credentials: OWNER_WITHOUT_TRUST,
   ec2_create_credential: OWNER_UNRESTRICTED,
-  ec2_get_credential: OWNER_SECRET,
+  ec2_get_credential: OWNER_WITHOUT_TRUST,
   ec2_delete_credential: OWNER_UNRESTRICTED,
   list_application_credentials: { cloud: 'reader', owner: true },
   create_application_credential: { owner: true, unrestricted: true },
@@ -168,7 +168,7 @@ export const POLICY = {
   create_trust: ANY,
   get_trust: { cloud: 'reader', owner: true },
   check_trust: { cloud: 'reader', owner: true },
-  delete_trust: OWNER,
+  delete_trust: OWNER_WITHOUT_TRUST,
   list_roles_for_trust: { cloud: 'reader', owner: true },
   get_role_for_trust: { cloud: 'reader', owner: true },
   check_role_for_trust: { cloud: 'reader', owner: true },
