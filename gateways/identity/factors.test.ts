@@ -1,5 +1,6 @@
 // Tests credentials of any type, one-time passwords as a way to log in, and rules that want several ways.
 
+import { createHash } from 'node:crypto';
 import test from 'ava';
 import { fromBase32, oneTimePassword } from '#services/identity/one-time-passwords.ts';
 import { type IdentityAnswer, IdentityServer, passwordLogin } from '#tests/support/identity-server.ts';
@@ -70,6 +71,26 @@ test("a credential is its user's alone, and sealed wherever it is kept", async (
   }
   t.is((await server.call('DELETE', path, { token })).status, 204);
   t.is((await server.call('GET', path, { token: await server.login() })).status, 404);
+});
+
+test('an EC2 credential is shown among the others, and ended there too', async (t) => {
+  const { userId } = await userWithSeed('both');
+  const token = await server.login('both', 'unscoped');
+  const admin = await server.login();
+  const projectId = await server.make('/v3/projects', 'project', { name: 'both' });
+  const member = (await server.call('GET', '/v3/roles?name=member', { token: admin })).document.roles[0].id;
+  await server.call('PUT', `/v3/projects/${projectId}/users/${userId}/roles/${member}`, { token: admin });
+  const ec2 = `/v3/users/${userId}/credentials/OS-EC2`;
+  const made = await server.call('POST', ec2, { token, body: { tenant_id: projectId } });
+  const { access, secret } = made.document.credential;
+  const [shown] = (await server.call('GET', '/v3/credentials?type=ec2', { token })).document.credentials;
+  t.is(shown.id, createHash('sha256').update(access).digest('hex'));
+  t.like(shown, { user_id: userId, project_id: projectId, blob: JSON.stringify({ access, secret }) });
+  const path = `/v3/credentials/${shown.id}`;
+  t.is((await server.call('PATCH', path, { token, body: { credential: { blob: '{}' } } })).status, 403);
+  t.is((await server.call('DELETE', path, { token })).status, 204);
+  t.is((await server.call('GET', `${ec2}/${access}`, { token })).status, 404);
+  t.is((await server.call('GET', '/v3/credentials', { token })).document.credentials.length, 1);
 });
 
 test('what no credential can be is refused', async (t) => {

@@ -28,7 +28,7 @@ import { applyUser } from './user-rows.ts';
 
 export const identityById: Projection = {
   name: 'identity-by-id',
-  version: 2,
+  version: 3,
   families: [
     ...[domains, projects, groups, names, users].map(({ family }) => family),
     ...[roles, assignments, trusts, catalog, quotas, federation].map(({ family }) => family),

@@ -76,8 +76,10 @@ export interface StoredCredential {
   readonly kind: string;
   /** Empty where there is none. */
   readonly projectId: string;
-  /** In base64. */
+  /** In base64. Of an EC2 credential: the secret's. */
   readonly sealedBlob: string;
+  /** Of an EC2 credential, which has the kind `ec2` and an id that follows from this. */
+  readonly accessKeyId?: string;
 }
 
 export interface StoredGroup extends Stored {

@@ -5,7 +5,11 @@ import test from 'ava';
 import fastCheck from 'fast-check';
 import { catalog, quotas } from '#core/identity/catalog.events.ts';
 import { domains, groups, identityStream, names, projects } from '#core/identity/directory.events.ts';
+import { type FederationState, federationDecider } from '#core/identity/federation.decider.ts';
+import { federation } from '#core/identity/federation.events.ts';
 import { assignments, roles } from '#core/identity/roles.events.ts';
+import { type TrustState, trustDecider } from '#core/identity/trusts.decider.ts';
+import { trusts } from '#core/identity/trusts.events.ts';
 import { type UserState, userDecider } from '#core/identity/users.decider.ts';
 import { users } from '#core/identity/users.events.ts';
 import { walkOf } from '#tests/support/lifecycle-walk.ts';
@@ -204,6 +208,54 @@ test('the row of a user is the state that the decider folds, along every legal l
     { numRuns: 50 },
   );
 });
+
+test('the rows of a trust are the state that the decider folds, along every legal life', async (t) => {
+  await fastCheck.assert(
+    fastCheck.asyncProperty(walkOf(trusts, 12), async (steps) => {
+      const models = await openTestReadModels();
+      const { identity } = models;
+      let state: TrustState = trustDecider.initial;
+      for (const [revision, { event }] of steps.entries()) {
+        await models.append(trusts, identityStream('trusts', 't'), event);
+        state = trustDecider.evolve(state, event, { stream: 'trusts/identity/t', revision, timeMs: 0 });
+        const trust = identity.trust('t');
+        t.is(trust !== undefined, state.status === 'active');
+        t.is(trust?.usesLeft, state.status === 'active' ? state.usesLeft : undefined);
+        t.is(identity.trustRevision('t'), revision);
+        t.deepEqual(await identity.trusts(9), trust ? [trust] : []);
+        for (const userId of trust ? [trust.trustorId, trust.trusteeId] : []) {
+          t.deepEqual(await identity.trustsOf(userId, 9), [trust]);
+        }
+      }
+      await models.close();
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('the row of federation is the state that the decider folds, along every legal life', async (t) => {
+  await fastCheck.assert(
+    fastCheck.asyncProperty(walkOf(federation, 12), async (steps) => {
+      const models = await openTestReadModels();
+      let state: FederationState = federationDecider.initial;
+      for (const [revision, { event }] of steps.entries()) {
+        await models.append(federation, identityStream('federation', 'all'), event);
+        state = federationDecider.evolve(state, event, { stream: 'federation', revision, timeMs: 0 });
+        const { revision: seen, ...rows } = models.identity.federation();
+        t.is(seen, revision);
+        const { providers, protocols, mappings } = state;
+        t.deepEqual(byId(rows.providers, 'providerId'), byId(providers, 'providerId'));
+        t.deepEqual(byId(rows.protocols, 'entryId'), byId(protocols, 'entryId'));
+        t.deepEqual(byId(rows.mappings, 'mappingId'), byId(mappings, 'mappingId'));
+      }
+      await models.close();
+    }),
+    { numRuns: 30 },
+  );
+});
+
+const byId = <Entry, Name extends keyof Entry>(entries: readonly Entry[], id: Name) =>
+  new Map(entries.map((entry) => [entry[id], entry]));
 
 function stateOf(stored: StoredUser | undefined): UserState | undefined {
   if (!stored) return undefined;

@@ -1,5 +1,6 @@
 // Owns the rows of users: themselves, their groups, and their credentials by id.
 
+import { createHash } from 'node:crypto';
 import type { UserEvent } from '#core/identity/users.events.ts';
 import { unreachable } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
@@ -24,7 +25,10 @@ export function applyUser(event: UserEvent, recorded: RecordedEvent, rows: RowWr
   const user = things.before();
   if (event.type === 'UserDeleted') {
     for (const groupId of user.groupIds) rows.delete(rowKey.member(groupId, user.id));
-    for (const accessKeyId of user.accessKeyIds) rows.delete(rowKey.ec2(accessKeyId));
+    for (const accessKeyId of user.accessKeyIds) {
+      rows.delete(rowKey.ec2(accessKeyId));
+      rows.delete(rowKey.credential(ec2CredentialId(accessKeyId)));
+    }
     for (const { id } of user.applicationCredentials) rows.delete(rowKey.application(id));
     for (const id of user.credentialIds) rows.delete(rowKey.credential(id));
     things.remove(user.domainId);
@@ -109,10 +113,14 @@ function credentialRow(user: StoredUser, event: ChangeEvent, recorded: RecordedE
       const { accessKeyId, projectId, sealedSecret } = event.data;
       const credential = { accessKeyId, userId, projectId, sealedSecret: base64(sealedSecret), createdMs };
       rows.put(rowKey.ec2(accessKeyId), jsonRow(credential satisfies StoredEc2Credential));
+      const id = ec2CredentialId(accessKeyId);
+      const among = { id, userId, kind: 'ec2', projectId, sealedBlob: credential.sealedSecret, accessKeyId };
+      rows.put(rowKey.credential(id), jsonRow(among satisfies StoredCredential));
       break;
     }
     case 'Ec2CredentialDeleted':
       rows.delete(rowKey.ec2(event.data.accessKeyId));
+      rows.delete(rowKey.credential(ec2CredentialId(event.data.accessKeyId)));
       break;
     case 'ApplicationCredentialCreated': {
       const { credentialId: id, sealedHash, ...data } = event.data;
@@ -136,5 +144,9 @@ function credentialRow(user: StoredUser, event: ChangeEvent, recorded: RecordedE
       return;
   }
 }
+
+/** As Keystone has it, so that clients find one by its key. */
+const ec2CredentialId = (accessKeyId: string): string =>
+  createHash('sha256').update(accessKeyId).digest('hex');
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

@@ -269,9 +269,12 @@ export class UserUseCases {
   }
 
   /** Undefined where its user's key is gone. */
-  async credentialBlob({ id, userId, sealedBlob }: StoredCredential): Promise<string | undefined> {
+  async credentialBlob(credential: StoredCredential): Promise<string | undefined> {
+    const { id, userId, sealedBlob, accessKeyId } = credential;
     const user = this.#context.identity.get('user', userId);
-    return user && this.#opened(user, sealedBlob, id);
+    const opened = user && (await this.#opened(user, sealedBlob, accessKeyId ?? id));
+    if (accessKeyId === undefined || opened === undefined) return opened;
+    return JSON.stringify({ access: accessKeyId, secret: opened });
   }
 
   async #setCredential(

@@ -1,6 +1,6 @@
 // Owns the operations of credentials of any type (seeds of one-time passwords, certificates, whatever a
-// client wants to keep): a secret each, sealed under its user's key. EC2 credentials have operations of their
-// own.
+// client wants to keep): a secret each, sealed under its user's key. EC2 credentials are shown among them, and
+// made by operations of their own.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredCredential } from '#projections/identity-by-id/identity-by-id.query.ts';
@@ -67,6 +67,7 @@ function credentialFrom(
   const blob = fields.has('blob') || !before ? fields.text('blob') : before.blob;
   const projectId = fields.optionalText('project_id') ?? before?.projectId ?? '';
   if (kind === 'ec2') {
+    // Their ids are drawn, lest one took another's.
     throw new IdentityError(501, 'EC2 credentials are made by /v3/users/{user_id}/credentials/OS-EC2.');
   }
   if (Buffer.byteLength(blob) > limits.credentialBlobBytes) {
@@ -92,6 +93,7 @@ async function create(call: IdentityCall): Promise<Answer> {
 
 async function update(call: IdentityCall): Promise<Answer> {
   const stored = credentialOf(call);
+  if (stored.accessKeyId !== undefined) throw forbidden(call.operation);
   const fields = await bodyOf(call, 'credential');
   const { users } = call.gateway.identity;
   // Whose it is stays: otherwise one could make another's.
@@ -122,8 +124,14 @@ export const userCredentialOperations = {
     ...{ method: 'DELETE', path: ONE },
     facts,
     async run(call) {
-      const { id, userId } = credentialOf(call);
-      accept(await call.gateway.identity.users.deleteCredential(actorOf(call), userId, id));
+      const { id, userId, accessKeyId } = credentialOf(call);
+      const { users } = call.gateway.identity;
+      const actor = actorOf(call);
+      const deleted =
+        accessKeyId === undefined
+          ? users.deleteCredential(actor, userId, id)
+          : users.deleteEc2Credential(actor, userId, accessKeyId);
+      accept(await deleted);
       return NO_CONTENT;
     },
   },
