@@ -2,6 +2,7 @@
 // clients saw must have been possible. Each checker is named after the promise that it judges.
 
 import { isRejected } from '#core/kernel/decider.ts';
+import { isFault } from '#core/kernel/errors.ts';
 import { verifyLog } from '#core/log/embedded/verify.ts';
 import { type EventLog, isBefore, type RecordedEvent } from '#core/log/event-log.ts';
 import { partitionOf } from '#core/ring/partition.ts';
@@ -9,6 +10,7 @@ import { projections } from '#projections/all.ts';
 import { replayProjection } from '#projections/replay.ts';
 import { createMemoryStore } from '#projections/store/memory-store.ts';
 import { type ChunkInfo, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
+import type { DiskChunkStore } from '#storage-nodes/chunks/disk-chunk-store.ts';
 import { isLinearizable } from '#tests/support/linearizability.ts';
 import { digestOf, type History } from './history.ts';
 import type { Plan } from './plan.ts';
@@ -20,6 +22,8 @@ import type { World } from './world.ts';
 const RECOVERY_MS_MAX = 60_000;
 const REST_MS_MAX = 240_000;
 const LOOK_EVERY_MS = 4_000;
+/** In which every node audits all that it has. */
+const AUDITED_MS = 12_000;
 const WRITE_AGAIN_MS = 1_000;
 const ANSWER_MS_MAX = 120_000;
 
@@ -92,10 +96,11 @@ class Judgement {
   }
 
   /**
-   * `replicasConverge`, `everyReplicaIsWhole` and `noOrphanOutlivesTheCollector`: looked at until all hold.
+   * `everyNameHasItsBytes`, `replicasConverge` and `noOrphanOutlivesTheCollector`: looked at until all hold.
    */
   async comesToRest(): Promise<void> {
     const { scheduler } = this.#world;
+    await scheduler.sleep(AUDITED_MS);
     const endMs = scheduler.nowMs + REST_MS_MAX;
     for (;;) {
       const lacking = await this.#chunksOutOfPlace();
@@ -116,15 +121,12 @@ class Judgement {
     for (const { host, store } of this.#cluster.nodes) {
       if (!store) return [{ promise: 'clusterRecovers', what: `${host} does not serve` }];
       for await (const info of store.list()) {
-        const id = Buffer.from(info.id).toString('hex');
+        const id = hexOf(info.id);
         const chunk: HeldChunk = held.get(id) ?? { info, hosts: new Set(), digest: undefined };
         held.set(id, chunk);
         chunk.hosts.add(host);
-        const bytes = await store.read(info.id, 0, info.sizeBytes).catch(() => undefined);
-        const digest = bytes && digestOf(bytes);
+        const digest = await this.#judgeReplica(host, store, info, chunk.digest);
         chunk.digest ??= digest;
-        if (bytes && digest === chunk.digest) continue;
-        lacking.push({ promise: 'everyReplicaIsWhole', what: `${id} on ${host}` });
       }
     }
     const ring = gateway.cluster.ring();
@@ -139,9 +141,31 @@ class Judgement {
       const primaries = ring.primaries(partitionOf(Buffer.from(id, 'hex'), ring.partitionPower));
       const wanted = primaries.map(({ node }) => node);
       if (wanted.length === hosts.size && wanted.every((host) => hosts.has(host))) continue;
-      lacking.push({ promise: 'replicasConverge', what: `${id} is on ${[...hosts]}, not on ${wanted}` });
+      const promise = hosts.size === 0 ? 'everyNameHasItsBytes' : 'replicasConverge';
+      lacking.push({ promise, what: `${id} is on ${[...hosts]}, not on ${wanted}` });
     }
     return lacking;
+  }
+
+  /**
+   * `everyReplicaIsWhole`: a look that finds damage mends it, so the audit must have found it before.
+   * Resolves to a digest of the bytes; undefined where the chunk was deleted meanwhile.
+   */
+  async #judgeReplica(
+    host: string,
+    store: DiskChunkStore,
+    info: ChunkInfo,
+    expected: string | undefined,
+  ): Promise<string | undefined> {
+    try {
+      const digest = digestOf(await store.read(info.id, 0, info.sizeBytes));
+      if (expected === undefined || digest === expected) return digest;
+      this.#world.violated('everyReplicaIsWhole', `${hexOf(info.id)} on ${host} is unlike the others`);
+    } catch (error) {
+      if (isFault(error, 'chunk-missing')) return undefined;
+      this.#world.violated('everyReplicaIsWhole', `${hexOf(info.id)} on ${host}: ${error}`);
+    }
+    return undefined;
   }
 
   /** Every key is read and every bucket listed once more: without faults there is an answer. */
@@ -247,6 +271,8 @@ class Judgement {
   }
 }
 
+const hexOf = (id: Uint8Array) => Buffer.from(id).toString('hex');
+
 async function eventsOf(log: EventLog): Promise<RecordedEvent[]> {
   const events: RecordedEvent[] = [];
   const tail = await log.tail();
@@ -270,7 +296,7 @@ async function namedChunks(gateway: OpenGateway, plan: Plan): Promise<Set<string
       if (isRejected(object)) continue;
       for (const { blob, sizeBytes, chunkBytes } of object.segments) {
         for (let index = 0; index * chunkBytes < sizeBytes; index++) {
-          named.add(Buffer.from(chunkIdOf(blob, index)).toString('hex'));
+          named.add(hexOf(chunkIdOf(blob, index)));
         }
       }
     }

@@ -30,8 +30,12 @@ export type FaultName =
 
 const SHORTEST_MS = 50;
 const LONGEST_MS = 12_000;
+/** What may take so long that daemons elsewhere make several passes meanwhile. */
+const LONG_FAULTS: ReadonlySet<FaultName> = new Set(['log-away', 'partition']);
+const LONG_FAULT_LONGEST_MS = 40_000;
 const ROT_BYTES_MAX = 40;
 const SLOW_MS_MAX = 1_500;
+const LOG_SLOW_MS_MAX = 300;
 const STRIKE_MS = 0.5;
 const CORRUPTION_MAX = 0.05;
 const SLOWNESS_MAX = 200;
@@ -137,7 +141,8 @@ export class Faults implements PassWatcher {
     this.#active.add(end);
     this.#lossy?.replicated.clear();
     // Most are short, some long.
-    scheduler.after(SHORTEST_MS + this.#chance.next() ** 2 * LONGEST_MS, end);
+    const longestMs = LONG_FAULTS.has(fault) ? LONG_FAULT_LONGEST_MS : LONGEST_MS;
+    scheduler.after(SHORTEST_MS + this.#chance.next() ** 2 * longestMs, end);
   }
 
   cutConnections(): undefined {
@@ -172,8 +177,14 @@ export class Faults implements PassWatcher {
   }
 
   partition(): (() => void) | undefined {
-    const { network, nodes } = this.#cluster;
-    const cut = nodes.filter(() => this.#chance.happens(0.4)).map(({ host }) => host);
+    const { network, nodes, ring } = this.#cluster;
+    // Half of the time all replicas of something are on the far side.
+    const replicas = this.#chance.happens(0.5)
+      ? ring.primaries(this.#chance.whole(0, 2 ** ring.partitionPower - 1)).map(({ node }) => node)
+      : [];
+    const others = replicas.length > 0 ? 0.1 : 0.4;
+    const hosts = nodes.map(({ host }) => host);
+    const cut = hosts.filter((host) => this.#chance.happens(others) || replicas.includes(host));
     if (cut.length === 0) return undefined;
     this.#world.trace.note('fault-partition', cut.join(' '));
     network.partition(cut);
@@ -270,15 +281,21 @@ export class Faults implements PassWatcher {
     for (const kind of ['lost', 'unknown', 'torn', 'late', 'repeated'] as const) {
       trouble[kind] = this.#chance.happens(0.5) ? this.#chance.between(0, 0.3) : 0;
     }
-    this.#world.trace.note('fault-log-trouble', JSON.stringify(trouble));
-    return () => Object.assign(trouble, { lost: 0, unknown: 0, torn: 0, late: 0, repeated: 0 });
+    broker.slowMs = this.#chance.happens(0.5) ? this.#chance.between(0, LOG_SLOW_MS_MAX) : 0;
+    this.#world.trace.note('fault-log-trouble', `${JSON.stringify(trouble)} ${broker.slowMs}`);
+    return () => {
+      Object.assign(trouble, { lost: 0, unknown: 0, torn: 0, late: 0, repeated: 0 });
+      broker.slowMs = 0;
+    };
   }
 
   takeLogAway(): (() => void) | undefined {
-    const { broker } = this.#cluster;
+    const { broker, gateways } = this.#cluster;
     if (!broker) return undefined;
-    this.#world.trace.note('fault-log-away');
-    broker.isAway = true;
+    const hosts = gateways.map(({ host }) => host);
+    const cut = this.#chance.happens(0.5) ? hosts : [this.#chance.pick(hosts)];
+    this.#world.trace.note('fault-log-away', cut.join(' '));
+    broker.goAwayFrom(cut);
     return () => broker.comeBack();
   }
 

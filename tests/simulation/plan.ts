@@ -14,6 +14,9 @@ export interface Plan {
   /** Of all clients together. */
   readonly operations: number;
   readonly keys: number;
+  /** How much longer than the fastest the disks take. */
+  readonly nodeDiskPace: number;
+  readonly gatewayDiskPace: number;
   readonly faults: readonly FaultName[];
   readonly faultEveryMs: number;
 }
@@ -21,6 +24,10 @@ export interface Plan {
 export type PlanChange = { -readonly [Name in keyof Plan]?: Plan[Name] } & {
   readonly without?: readonly string[];
 };
+
+/** Few are raced for; of many, most of what was written is still named at the end. */
+const KEYS = [1, 2, 3, 6, 20, 60];
+const DISK_PACES = [1, 2, 2, 8, 20];
 
 export function drawPlan(world: World, change: PlanChange = {}): Plan {
   const chance = world.chance('plan');
@@ -34,7 +41,9 @@ export function drawPlan(world: World, change: PlanChange = {}): Plan {
     zones: chance.whole(Math.min(3, nodes), Math.min(4, nodes)),
     clients: chance.whole(1, 6),
     operations: chance.whole(60, 220),
-    keys: chance.whole(1, 6),
+    keys: chance.pick(KEYS),
+    nodeDiskPace: chance.pick(DISK_PACES),
+    gatewayDiskPace: chance.pick(DISK_PACES),
     faults: FAULTS.filter(() => chance.happens(0.45)),
     faultEveryMs: chance.between(100, 1_500),
   };

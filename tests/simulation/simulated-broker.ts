@@ -22,8 +22,10 @@ export interface BrokerTrouble {
 
 export class SimulatedBroker {
   readonly trouble: BrokerTrouble = { lost: 0, unknown: 0, torn: 0, late: 0, repeated: 0 };
-  /** While set, nobody is answered. */
-  isAway = false;
+  /** Every request and answer may take so much longer. */
+  slowMs = 0;
+  /** Who is not answered. */
+  #awayFrom: ReadonlySet<string> = new Set();
   readonly #world: World;
   readonly #chance: Chance;
   readonly #partitions: OrderedRecord[][];
@@ -37,17 +39,22 @@ export class SimulatedBroker {
 
   heal(): void {
     for (const kind of Object.keys(this.trouble)) this.trouble[kind as keyof BrokerTrouble] = 0;
+    this.slowMs = 0;
     this.comeBack();
   }
 
+  goAwayFrom(hosts: readonly string[]): void {
+    this.#awayFrom = new Set(hosts);
+  }
+
   comeBack(): void {
-    this.isAway = false;
+    this.goAwayFrom([]);
     this.#wake();
   }
 
   connect(life: Life): OrderedLog {
     const closing = new AbortController();
-    const delay = () => life.clock.sleep(this.#chance.between(0.1, SLOWEST_MS));
+    const delay = () => life.clock.sleep(this.#chance.between(0.1, SLOWEST_MS + this.slowMs));
     return {
       partitions: this.#partitions.length,
       produce: async (partition, records) => {
@@ -57,10 +64,10 @@ export class SimulatedBroker {
         await delay();
       },
       consume: (partition, from, signal) =>
-        this.#consume(life, partition, from, AbortSignal.any([signal, closing.signal])),
+        this.#consume(life, partition, from, eitherOf(signal, closing.signal)),
       ends: async () => {
         await delay();
-        if (this.isAway) {
+        if (this.#awayFrom.has(life.host)) {
           await life.clock.sleep(GIVE_UP_MS);
           throw this.#failed('away');
         }
@@ -74,7 +81,7 @@ export class SimulatedBroker {
 
   async #produce(life: Life, partition: number, records: readonly Buffer[]): Promise<void> {
     const { lost, unknown, torn, late, repeated } = this.trouble;
-    if (this.isAway || this.#chance.happens(lost)) {
+    if (this.#awayFrom.has(life.host) || this.#chance.happens(lost)) {
       await life.clock.sleep(this.#chance.between(0, GIVE_UP_MS));
       throw this.#failed('lost');
     }
@@ -116,7 +123,7 @@ export class SimulatedBroker {
     let next = from;
     while (!signal.aborted) {
       const at = records.findIndex(({ offset }) => offset >= next);
-      if (this.isAway || at < 0) {
+      if (this.#awayFrom.has(life.host) || at < 0) {
         await this.#moved(signal);
         if (!life.isAlive) return;
         continue;
@@ -147,4 +154,11 @@ export class SimulatedBroker {
     this.#world.trace.note(`log-${how}`);
     return new Fault('log-unavailable', `the broker failed: ${how}`);
   }
+}
+
+/** Node keeps what `AbortSignal.any` gives until it is aborted, and with it the world that waits for it. */
+function eitherOf(...signals: readonly AbortSignal[]): AbortSignal {
+  const either = new AbortController();
+  for (const signal of signals) signal.addEventListener('abort', () => either.abort(), { once: true });
+  return either.signal;
 }

@@ -12,7 +12,8 @@ import type { SimulatedCluster } from './simulated-cluster.ts';
 import type { OpenGateway } from './simulated-gateway.ts';
 import type { Chance, World } from './world.ts';
 
-export const BUCKETS = ['one', 'two'] as const;
+/** The last is small, and made and deleted all the time. */
+export const BUCKETS = ['one', 'two', 'three'] as const;
 export const CALLER: Caller = { accountId: 'account', role: 'member', requestId: 'request' };
 const THINK_MS = 60;
 const PATTERN_BYTES = 61;
@@ -50,8 +51,9 @@ export class SimulatedClient {
       await this.#world.scheduler.sleep(this.#chance.between(0, 2 * THINK_MS));
       const gateway = this.#chance.pick(this.#cluster.gateways).open;
       if (!gateway) continue;
-      const bucket = this.#chance.happens(0.8) ? BUCKETS[0] : BUCKETS[1];
-      await this.#operate(gateway, bucket, this.#chance.pick(this.#keys));
+      const choice = this.#chance.next();
+      if (choice < 0.12) await this.#churn(gateway, BUCKETS[2], this.#keys[0] as string);
+      else await this.#operate(gateway, BUCKETS[choice < 0.3 ? 1 : 0], this.#chance.pick(this.#keys));
     }
   }
 
@@ -62,8 +64,23 @@ export class SimulatedClient {
     if (choice < 0.68) return this.#delete(gateway, bucket, key);
     if (choice < 0.78) return void (await this.list(gateway, bucket));
     if (choice < 0.86) return this.#copy(gateway, bucket, key);
-    if (choice < 0.96) return this.#upload(gateway, bucket, key);
-    return this.#makeOrDropBucket(gateway, bucket);
+    return this.#upload(gateway, bucket, key);
+  }
+
+  async #churn(gateway: OpenGateway, bucket: string, key: string): Promise<void> {
+    const choice = this.#chance.next();
+    if (choice < 0.2) return this.#put(gateway, bucket, key);
+    if (choice < 0.35) return void (await this.get(gateway, bucket, key));
+    if (choice < 0.65) return this.createBucket(gateway, bucket);
+    if (choice < 0.75) return this.#dropBucket(gateway, bucket);
+    // Emptied, and deleted just while something is put into it elsewhere.
+    await this.#delete(gateway, bucket, key);
+    const other = this.#chance.pick(this.#cluster.gateways).open ?? gateway;
+    await Promise.all([this.#put(other, bucket, key), this.#dropBucket(gateway, bucket)]);
+  }
+
+  async #dropBucket(gateway: OpenGateway, bucket: string): Promise<void> {
+    await this.ask(gateway, `delete-bucket ${bucket}`, () => gateway.cloud.buckets.delete(CALLER, bucket));
   }
 
   /** What the gateway answers, unless it dies before or says that it does not know. */
@@ -277,12 +294,6 @@ export class SimulatedClient {
       }),
     );
     this.#recordWrite(bucket, key, calledAt, name, condition, outcome);
-  }
-
-  async #makeOrDropBucket(gateway: OpenGateway, bucket: string): Promise<void> {
-    const { buckets } = gateway.cloud;
-    if (this.#chance.happens(0.7)) await this.createBucket(gateway, bucket);
-    else await this.ask(gateway, `delete-bucket ${bucket}`, () => buckets.delete(CALLER, bucket));
   }
 
   async createBucket(gateway: OpenGateway, bucket: string): Promise<void> {

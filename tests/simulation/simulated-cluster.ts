@@ -51,7 +51,7 @@ export class SimulatedCluster {
         this.#watcher?.passed(pass, host, startedMs);
       return new SimulatedStorageNode({
         ...{ world, host, zone, network: this.network, remote, passed },
-        skewMs: skewMs(),
+        ...{ skewMs: skewMs(), diskPace: plan.nodeDiskPace },
         ring: () => this.#ring,
       });
     });
@@ -63,7 +63,8 @@ export class SimulatedCluster {
       if (ring.version > this.#ring.version) this.#ring = ring;
     };
     const { broker, oracle } = this;
-    const common = { world, broker, oracle, firstNodes, remote, ringChanged };
+    const diskPace = plan.gatewayDiskPace;
+    const common = { world, broker, oracle, diskPace, firstNodes, remote, ringChanged };
     this.gateways = Array.from(
       { length: plan.gateways },
       (_, at) => new SimulatedGateway({ ...common, host: `gateway-${at + 1}`, skewMs: skewMs() }),

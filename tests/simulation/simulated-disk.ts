@@ -11,11 +11,12 @@ import type { Chance, Life, World } from './world.ts';
 
 const CAPACITY_BYTES = 64 * MIB;
 const FASTEST_MS = 0.02;
-const SLOWEST_MS = 2;
+const SLOWEST_MS = 1;
 
 export class SimulatedDisk {
   /** Times the usual delay. */
   slowness = 1;
+  readonly #pace: number;
   readonly #world: World;
   readonly #chance: Chance;
   readonly #name: string;
@@ -24,9 +25,11 @@ export class SimulatedDisk {
   #life: Life | undefined;
   #hung: (() => void)[] | undefined;
 
-  constructor(world: World, name: string) {
+  /** @param pace how much longer than the fastest it takes for everything. */
+  constructor(world: World, name: string, pace: number) {
     this.#world = world;
     this.#name = name;
+    this.#pace = pace;
     this.#chance = world.chance(`disk ${name}`);
     this.#content = this.#empty();
   }
@@ -152,7 +155,7 @@ export class SimulatedDisk {
       const hung = this.#hung;
       await new Promise<void>((go) => hung.push(go));
     }
-    const delayMs = this.#chance.between(FASTEST_MS, SLOWEST_MS) * this.slowness;
+    const delayMs = this.#chance.between(FASTEST_MS, SLOWEST_MS) * this.#pace * this.slowness;
     return new Promise((resolve) => life.after(delayMs, resolve));
   }
 }

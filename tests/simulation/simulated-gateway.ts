@@ -50,6 +50,7 @@ export interface GatewayOptions {
   readonly world: World;
   readonly host: string;
   readonly skewMs: number;
+  readonly diskPace: number;
   /** Of a log that several gateways share; without it the gateway has a log of its own. */
   readonly broker: SimulatedBroker | undefined;
   readonly oracle: LogOracle;
@@ -87,7 +88,7 @@ export class SimulatedGateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.host = options.host;
-    this.disk = new SimulatedDisk(options.world, options.host);
+    this.disk = new SimulatedDisk(options.world, options.host, options.diskPace);
     this.store = new SimulatedReadStore(options.world, options.host);
   }
 

@@ -29,6 +29,7 @@ export interface StorageNodeOptions {
   readonly host: string;
   readonly zone: string;
   readonly skewMs: number;
+  readonly diskPace: number;
   /** Given to this node by whoever knows the ring. */
   readonly ring: () => Ring;
   /** Told of whole passes. */
@@ -51,7 +52,7 @@ export class SimulatedStorageNode {
     this.#options = options;
     this.host = options.host;
     this.zone = options.zone;
-    this.disk = new SimulatedDisk(options.world, options.host);
+    this.disk = new SimulatedDisk(options.world, options.host, options.diskPace);
     this.index = new SimulatedIndex(options.world, options.host);
   }
 
