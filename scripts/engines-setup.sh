@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic, openstack; slapd, without a
+# Owns the programs that the engines suite drives: AWS CLI, rclone, s3cmd, restic, openstack, swift; slapd, without a
 # configuration of its own; Java with Maven, by which tests/support/kafka-server.ts gets and runs Kafka; Docker, Compose
-# and debootstrap for the cluster in containers (tests/compose). What is there is used as it is; what is missing is installed as a Debian package. Fails with the
-# names of the parts that it could not get. Starts nothing: a test starts the daemon that it needs.
+# and debootstrap for the cluster in containers (tests/compose). What is there is used as it is; what is missing is
+# installed as a Debian package. Fails with the names of the parts that it could not get. Starts nothing: a test starts
+# the daemon that it needs.
 set -euo pipefail
 
 declare -A package_of=(
   [aws]=awscli [rclone]=rclone [s3cmd]=s3cmd [restic]=restic
-  [openstack]=python3-openstackclient [slapd]=slapd
+  [openstack]=python3-openstackclient [swift]=python3-swiftclient [slapd]=slapd
   [java]=default-jre-headless [mvn]=maven
   [docker]=docker.io [dockerd]=docker.io [iptables]=iptables [compose]=docker-compose [debootstrap]=debootstrap
 )
@@ -17,7 +18,7 @@ works() { "$1" "${2:---version}" >/dev/null 2>&1; }
 serves() { docker version >/dev/null 2>&1; }
 present() {
   case $1 in
-    aws | s3cmd | openstack | mvn | debootstrap | docker) works "$1" ;;
+    aws | s3cmd | openstack | swift | mvn | debootstrap | docker) works "$1" ;;
     slapd) command -v slapd >/dev/null || [ -x /usr/sbin/slapd ] ;;
     java) works "$1" -version ;;
     dockerd | iptables) serves || works "$1" ;;

@@ -108,6 +108,33 @@ test('writers of a list write, and do not read', async (t) => {
   t.is((await server.call('DELETE', `${path}/a`, { token })).status, 204);
 });
 
+test('what a list lets somebody make opens nothing that no list lets them read', async (t) => {
+  const lists = { 'X-Container-Write': '*:*', 'X-Container-Read': '*:*' };
+  await server.call('PUT', '/open', { headers: lists });
+  await server.call('PUT', '/secret');
+  await server.call('PUT', '/secret/a', { body: 'secret' });
+  const { token } = friend;
+  const body = JSON.stringify([{ path: '/secret/a' }]);
+  const put = (name: string) => server.call('PUT', `/open/${name}?multipart-manifest=put`, { token, body });
+  t.is((await put('static')).status, 403);
+  const joined = { token, body: '', headers: { 'X-Object-Manifest': 'secret/a' } };
+  t.is((await server.call('PUT', '/open/dynamic', joined)).status, 201);
+  t.is((await server.call('GET', '/open/dynamic', { token })).status, 403);
+  t.is(
+    (await server.call('COPY', '/open/dynamic', { token, headers: { Destination: 'open/x' } })).status,
+    403,
+  );
+  t.is((await server.call('GET', '/open/dynamic')).text, 'secret');
+  await server.call('PUT', '/open/theirs?multipart-manifest=put', { body });
+  for (const query of ['', '?multipart-manifest=get']) {
+    t.is((await server.call('GET', `/open/theirs${query}`, { token })).status, 403);
+  }
+  const headers = { Accept: 'application/json' };
+  const deleted = await server.call('DELETE', '/open/theirs?multipart-manifest=delete', { token, headers });
+  t.like(JSON.parse(deleted.text), { 'Number Deleted': 1, Errors: [['/secret/a', '403 Forbidden']] });
+  t.is((await server.call('GET', '/secret/a')).text, 'secret');
+});
+
 test('a container takes no more than its quota, from neither dialect', async (t) => {
   const path = '/bounded';
   const headers = { 'X-Container-Meta-Quota-Bytes': '10', 'X-Container-Meta-Quota-Count': '2' };

@@ -9,10 +9,10 @@ import { isWithinRules } from '#services/identity/access-rules.ts';
 import type { Token } from '#services/identity/tokens.service.ts';
 import { isEnough, roleAmong } from '#services/permissions.ts';
 import { letsReferrer, letsToken } from './access-lists.ts';
-import type { Authorised, GatewayContext } from './call.ts';
+import type { Authorised, GatewayContext, SwiftCall } from './call.ts';
 import { SwiftError } from './errors.ts';
-import { ACCOUNT_PREFIX, type Address, ROOT } from './paths.ts';
-import type { Need } from './policy.ts';
+import { ACCOUNT_PREFIX, type Address, encodedPath, ROOT } from './paths.ts';
+import { type Need, type OperationName, POLICY } from './policy.ts';
 
 /** What is asked, by whom. */
 export interface Asking {
@@ -62,6 +62,20 @@ export async function authorise(asking: Asking, need: Need, address: Address): P
     return { caller: callerOf(asking, project, role), isOwn: false, isReseller: false };
   }
   throw token ? new SwiftError(403) : unauthorised(project);
+}
+
+/**
+ * As `authorise`, for what a request touches besides what it addresses.
+ * @throws SwiftError 401, 403
+ */
+export function authoriseToo(
+  { gateway, request, transactionId, token }: SwiftCall,
+  operation: OperationName,
+  address: Address,
+): Promise<Authorised> {
+  const { project, container, object } = address;
+  const rawPath = `${ROOT}/v1/${ACCOUNT_PREFIX}${encodedPath(`${project}/${container}/${object}`)}`;
+  return authorise({ gateway, request, transactionId, token, rawPath }, POLICY[operation], address);
 }
 
 function roleIn(token: Token, project: string) {

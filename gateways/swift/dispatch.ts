@@ -87,7 +87,7 @@ const OBJECT: Readonly<Record<string, OperationName>> = {
 };
 
 /** Changes of what is asked that are not built are refused, never ignored. */
-const UNBUILT = ['temp_url_sig', 'extract-archive', 'versions', 'version-id', 'symlink', 'sync-to'];
+const UNBUILT = ['temp_url_sig', 'extract-archive'];
 
 /** @throws SwiftError 404, 405, 501 */
 function operationOf(
@@ -100,6 +100,8 @@ function operationOf(
   if (LOGIN_PATHS.includes(rawPath)) return readOnly(method, 'log_in');
   if (project === '') throw new SwiftError(404);
   for (const name of UNBUILT) if (query.has(name)) throw new SwiftError(501);
+  // There is one version of each object, which is called null.
+  if ((query.get('version-id') ?? 'null') !== 'null') throw new SwiftError(501);
   if (container === '' && query.has('bulk-delete') && (method === 'POST' || method === 'DELETE')) {
     return 'delete_many';
   }

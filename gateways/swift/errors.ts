@@ -63,8 +63,14 @@ export class SwiftError extends Error {
   }
 }
 
+/**
+ * Who calls has been judged before: what the cloud denies then is a bucket of the same name that belongs to
+ * another account, of which this one knows nothing.
+ */
+const ELSEWHERE = 404;
+
 export const BUCKET_REJECTIONS: Readonly<Record<BucketRejection, ErrorStatus>> = {
-  'access-denied': 403,
+  'access-denied': ELSEWHERE,
   'no-such-bucket': 404,
   'bucket-exists': 409,
   'bucket-owned-by-caller': 409,
@@ -74,7 +80,7 @@ export const BUCKET_REJECTIONS: Readonly<Record<BucketRejection, ErrorStatus>> =
 };
 
 export const OBJECT_REJECTIONS: Readonly<Record<ObjectRejection, ErrorStatus>> = {
-  'access-denied': 403,
+  'access-denied': ELSEWHERE,
   'no-such-bucket': 404,
   'no-such-key': 404,
   'precondition-failed': 412,

@@ -14,8 +14,7 @@
 // - POST leaves an object what it is made of; Swift forgets X-Object-Manifest where the POST has none.
 // - What S3 wrote in several parts is shown as a static large object: its etag is no digest of its bytes. It
 //   has no segments to be listed.
-// - The segments of a large object are looked for in the containers of its own account; whoever may read the
-//   object may read it whole.
+// - The segments of a large object are looked for in the containers of its own account.
 
 import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';
 import type { GatewayContext, GatewayLogger } from './call.ts';

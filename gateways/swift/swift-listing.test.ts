@@ -60,7 +60,7 @@ test('any page is that of the model', async (t) => {
   await fastCheck.assert(
     fastCheck.asyncProperty(asked, async (parameters) => {
       const query = new URLSearchParams(
-        Object.entries(parameters).map(([name, value]) => [name, String(value)]),
+        Object.entries(parameters).map(([name, value]): [string, string] => [name, String(value)]),
       );
       const { text, status } = await server.call('GET', `/listed?${query}`);
       const names = text.split('\n').filter((line) => line !== '');

@@ -2,16 +2,15 @@
 // nodes back to them. Both ends are judged: the one that the request addresses by dispatch, the other here.
 
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { authorise } from '../authorise.ts';
+import { authoriseToo } from '../authorise.ts';
 import { accept, header, type SwiftCall } from '../call.ts';
 import { judgeRead, unquoted, writeConditionOf } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
 import { isLarge, objectHeadersOf, wantsFreshMetadata } from '../headers.ts';
-import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath, ROOT } from '../paths.ts';
-import { POLICY } from '../policy.ts';
+import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath } from '../paths.ts';
 import { rangesOf } from '../ranges.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
-import { living } from './read-object.ts';
+import { judgeParts, living } from './read-object.ts';
 
 /** `COPY`: from what is addressed to the destination. */
 export async function copyObject(call: SwiftCall): Promise<void> {
@@ -19,7 +18,7 @@ export async function copyObject(call: SwiftCall): Promise<void> {
   if (destination === undefined) throw new SwiftError(412, 'Destination header required');
   const to = otherEnd(call, 'Destination', destination);
   checkNames(to);
-  const target = { ...call, ...to, ...(await judged(call, 'put_object', to)) };
+  const target = { ...call, ...to, ...(await authoriseToo(call, 'put_object', to)) };
   await copy(call, target);
 }
 
@@ -30,7 +29,7 @@ export async function putCopy(call: SwiftCall): Promise<void> {
     throw new SwiftError(400, 'Copy requests require a zero byte body');
   }
   const from = otherEnd(call, 'X-Copy-From', header(call, 'x-copy-from') ?? '');
-  await copy({ ...call, ...from, ...(await judged(call, 'get_object', from)) }, call);
+  await copy({ ...call, ...from, ...(await authoriseToo(call, 'get_object', from)) }, call);
 }
 
 /** The end that a header names, perhaps in another account. */
@@ -41,19 +40,13 @@ function otherEnd(call: SwiftCall, name: string, value: string): Address {
   return { project, ...namedPath(name, value) };
 }
 
-function judged(call: SwiftCall, operation: 'get_object' | 'put_object', address: Address) {
-  const { gateway, request, transactionId, token } = call;
-  const { project, container, object } = address;
-  const rawPath = `${ROOT}/v1/${ACCOUNT_PREFIX}${encodedPath(`${project}/${container}/${object}`)}`;
-  return authorise({ gateway, request, transactionId, token, rawPath }, POLICY[operation], address);
-}
-
 async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
   const { objects } = from.gateway.cloud;
   const { headers } = from.request;
   const asIs = from.query.get('multipart-manifest') === 'get';
   const read = asIs ? objects.stored : objects.get;
   const source = living(from, accept(await read.call(objects, from.caller, from.container, from.object)));
+  await judgeParts(from, source);
   if (judgeRead(headers, source)) throw new SwiftError(412);
   const [range = { offset: 0, length: source.sizeBytes }] =
     rangesOf(header(from, 'range'), source.sizeBytes) ?? [];

@@ -4,6 +4,7 @@
 import { isRejected } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
+import { authoriseToo } from '../authorise.ts';
 import { documentBody, type SwiftCall } from '../call.ts';
 import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, SwiftError } from '../errors.ts';
 import { encodedPath } from '../paths.ts';
@@ -54,9 +55,20 @@ async function deletePath(call: SwiftCall, path: string): Promise<number | undef
     return isRejected(outcome) ? BUCKET_REJECTIONS[outcome.rejected] : undefined;
   }
   const [container, object] = [path.slice(1, slash), path.slice(slash + 1)];
+  if (!call.isOwn && !(await mayDelete(call, container, object))) return 403;
   const found = await objects.stored(call.caller, container, object);
   const outcome = isRejected(found) ? found : await objects.delete(call.caller, container, object, {});
   return isRejected(outcome) ? OBJECT_REJECTIONS[outcome.rejected] : undefined;
+}
+
+async function mayDelete(call: SwiftCall, container: string, object: string): Promise<boolean> {
+  try {
+    await authoriseToo(call, 'delete_object', { project: call.project, container, object });
+    return true;
+  } catch (error) {
+    if (error instanceof SwiftError) return false;
+    throw error;
+  }
 }
 
 export async function replyDeletions(call: SwiftCall, outcome: Deletions): Promise<void> {

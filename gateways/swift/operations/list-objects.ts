@@ -21,8 +21,9 @@ export async function listObjects(call: SwiftCall): Promise<void> {
   const { buckets } = call.gateway.cloud;
   const bucket = acceptBucket(await buckets.get(call.caller, call.container));
   const rows = listing.isReverse ? await backwards(call, listing) : await forwards(call, listing);
+  const shown = call.query.has('versions') ? rows.map(asVersion) : rows;
   const names = { kind: 'container', entry: 'object', name: call.container };
-  replyListing(call, names, rows, containerHeaders(call, bucket));
+  replyListing(call, names, shown, containerHeaders(call, bucket));
 }
 
 async function forwards(call: SwiftCall, listing: Listing): Promise<readonly Row[]> {
@@ -67,6 +68,11 @@ function rowsOf({ objects, commonPrefixes }: ListPage, listing: Listing): readon
   if (listing.isPath || commonPrefixes.length === 0) return rows;
   for (const subdir of commonPrefixes) rows.push({ subdir });
   return rows.sort((a, b) => compareNames(nameOf(a), nameOf(b)));
+}
+
+/** The only one that there is. */
+function asVersion(row: Row): Row {
+  return 'name' in row ? { ...row, version_id: 'null', is_latest: true } : row;
 }
 
 function rowOf({ key, etag, sizeBytes, contentType, modifiedMs }: ListedObject): Row {

@@ -8,6 +8,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { AssembledPart } from '#core/objects/objects.events.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { ByteSource } from '#storage-nodes/stream/blob-stream.ts';
+import { authoriseToo } from '../authorise.ts';
 import { accept, acceptBucket, documentBody, header, type SwiftCall } from '../call.ts';
 import { unquoted, writeConditionOf } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
@@ -24,6 +25,7 @@ import {
 } from '../reply.ts';
 import { deletePaths, replyDeletions } from './delete-many.ts';
 import { type ManifestEntry, manifestOf } from './manifest-document.ts';
+import { judgeParts } from './read-object.ts';
 import { refuseUnbuilt, STORAGE_CLASS, typeOf } from './write-object.ts';
 
 export async function putManifest(call: SwiftCall): Promise<void> {
@@ -97,8 +99,10 @@ async function partOf(
 ): Promise<AssembledPart | string> {
   const { container, object, etag, sizeBytes, range } = entry;
   if (container === call.container && object === call.object) return 'manifest must not include itself';
+  // What one may not read must not be read by way of an object that one may make.
+  await authoriseToo(call, 'get_object', { project: call.project, container, object });
   const found = await call.gateway.cloud.objects.get(call.caller, container, object);
-  if (isRejected(found)) return found.rejected === 'access-denied' ? '403 Forbidden' : '404 Not Found';
+  if (isRejected(found)) return '404 Not Found';
   if (etag !== undefined && etag !== found.etag) return 'Etag Mismatch';
   if (sizeBytes !== undefined && sizeBytes !== found.sizeBytes) return 'Size Mismatch';
   if (found.sizeBytes === 0) return 'Too small; each segment must be at least 1 byte.';
@@ -132,6 +136,7 @@ export async function showManifest(call: SwiftCall): Promise<boolean> {
   const { objects } = call.gateway.cloud;
   const object = accept(await objects.stored(call.caller, call.container, call.object));
   if (!isLarge(object)) return false;
+  await judgeParts(call, object);
   const parts = object.assembly?.parts ?? [];
   const isRaw = call.query.get('format') === 'raw';
   const shown = await Promise.all(

@@ -3,6 +3,7 @@
 
 import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { authoriseToo } from '../authorise.ts';
 import { accept, header, type SwiftCall } from '../call.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
@@ -19,10 +20,25 @@ export function living(call: SwiftCall, object: StoredObject): StoredObject {
   return object;
 }
 
+/**
+ * Whoever was let in by a list must be let in to whatever the object is made of.
+ * @throws SwiftError 401, 403
+ */
+export async function judgeParts(call: SwiftCall, { assembly }: StoredObject): Promise<void> {
+  if (!assembly || call.isOwn) return;
+  const { project } = call;
+  const containers = new Set(assembly.parts.map(({ bucket }) => bucket));
+  if (assembly.bucket !== '') containers.add(assembly.bucket);
+  for (const container of containers) {
+    if (container !== '') await authoriseToo(call, 'get_object', { project, container, object: 'any' });
+  }
+}
+
 export async function readObject(call: SwiftCall): Promise<void> {
   if (call.query.get('multipart-manifest') === 'get' && (await showManifest(call))) return;
   const { objects } = call.gateway.cloud;
   const object = living(call, accept(await objects.get(call.caller, call.container, call.object)));
+  await judgeParts(call, object);
   const headers = objectAnswer(call, object);
   if (judged(call, object, headers)) return;
   const isAsked = ifRangeHolds(header(call, 'if-range'), object);

@@ -1,0 +1,118 @@
+// Owns the proof that the swift client works as with Swift itself: it logs in both ways, uploads whole and in
+// segments of both kinds, lists, shows, describes, copies, downloads and deletes.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { contentOf } from '#tests/support/contents.ts';
+import { runEngine } from '#tests/support/engine.ts';
+import { temporaryDirectory } from '#tests/support/program-process.ts';
+import { StrataProcess } from '#tests/support/strata-process.ts';
+
+const MIB = 1024 * 1024;
+
+let strata: StrataProcess;
+let directory: string;
+
+test.before(async () => {
+  strata = await StrataProcess.start();
+  directory = temporaryDirectory();
+});
+
+test.after.always(async () => {
+  await strata?.remove();
+  if (directory) rmSync(directory, { recursive: true, force: true });
+});
+
+const keystone = (): NodeJS.ProcessEnv => ({
+  ...{ ST_AUTH_VERSION: '3', OS_AUTH_URL: strata.identityEndpoint, OS_USERNAME: 'admin' },
+  ...{ OS_PASSWORD: strata.credentials.adminPassword, OS_PROJECT_NAME: 'admin' },
+  ...{ OS_USER_DOMAIN_NAME: 'Default', OS_PROJECT_DOMAIN_NAME: 'Default' },
+});
+
+const tempAuth = (): NodeJS.ProcessEnv => ({
+  ...{ ST_AUTH: strata.identityEndpoint.replace('/identity/v3', '/auth/v1.0'), ST_USER: 'admin:admin' },
+  ST_KEY: strata.credentials.adminPassword,
+});
+
+const swift = (...args: string[]): Promise<string> => runEngine('swift', args, keystone());
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+function file(name: string, sizeBytes: number): string {
+  const path = join(directory, name);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, contentOf(sizeBytes, sizeBytes));
+  return path;
+}
+
+async function comesBack(container: string, name: string, path: string): Promise<boolean> {
+  const down = `${path}.down`;
+  await swift('download', container, name, '-o', down);
+  return readFileSync(down).equals(readFileSync(path));
+}
+
+test.serial('it logs in by Keystone and by name and password, and sees the same account', async (t) => {
+  const byKeystone = await swift('stat');
+  t.regex(byKeystone, /Account: AUTH_/);
+  const byName = await runEngine('swift', ['stat'], tempAuth());
+  t.is(/Account: (\S+)/.exec(byName)?.[1], /Account: (\S+)/.exec(byKeystone)?.[1]);
+  await t.throwsAsync(runEngine('swift', ['stat'], { ...tempAuth(), ST_KEY: 'wrong' }));
+  t.regex(await swift('capabilities'), /slo/);
+});
+
+test.serial('files go up, are listed, shown, described, copied, and come back', async (t) => {
+  const path = file('folder/ein Stück ä.bin', 100_000);
+  await swift('post', 'things', '--meta', 'colour:blue', '--read-acl', '.r:*');
+  await swift(
+    'upload',
+    'things',
+    path,
+    '--object-name',
+    'folder/ein Stück ä.bin',
+    '-H',
+    'X-Object-Meta-One: 1',
+  );
+  t.deepEqual(lines(await swift('list', 'things')), ['folder/ein Stück ä.bin']);
+  t.regex(await swift('list', '--lh'), /things/);
+  t.deepEqual(lines(await swift('list', 'things', '--delimiter', '/')), ['folder/']);
+  const container = await swift('stat', 'things');
+  t.regex(container, /Objects: 1\n/);
+  t.regex(container, /Bytes: 100000\n/);
+  t.regex(container, /Read ACL: \.r:\*/);
+  t.regex(container, /Meta Colour: blue/);
+  t.true(await comesBack('things', 'folder/ein Stück ä.bin', path));
+  await swift('post', 'things', 'folder/ein Stück ä.bin', '--meta', 'Two:2');
+  const shown = await swift('stat', 'things', 'folder/ein Stück ä.bin');
+  t.regex(shown, /Meta Two: 2/);
+  t.notRegex(shown, /Meta One/);
+  await swift('copy', '--destination', '/things/copied', 'things', 'folder/ein Stück ä.bin');
+  t.true(await comesBack('things', 'copied', path));
+  await swift('delete', 'things', 'copied');
+  t.deepEqual(lines(await swift('list', 'things')), ['folder/ein Stück ä.bin']);
+});
+
+for (const [kind, flags] of [
+  ['static', ['--use-slo']],
+  ['dynamic', []],
+] as const) {
+  test.serial(`a file goes up in segments of a ${kind} large object, and away with them`, async (t) => {
+    const path = file(`${kind}.bin`, 10 * MIB + 1);
+    const upload = ['upload', 'large', path, '--object-name', 'big', '--segment-size', String(3 * MIB)];
+    await swift(...upload, ...flags, '--segment-container', 'segments');
+    t.is(lines(await swift('list', 'segments')).length, 4);
+    t.true(await comesBack('large', 'big', path));
+    t.regex(await swift('stat', 'large', 'big'), new RegExp(`Content Length: ${10 * MIB + 1}`));
+    await swift('delete', 'large', 'big');
+    t.deepEqual(lines(await swift('list', 'large')), []);
+    t.deepEqual(lines(await swift('list', 'segments')), []);
+  });
+}
+
+test.serial('whole containers are deleted, with all that is in them', async (t) => {
+  for (const name of ['a', 'b', 'c']) await swift('upload', 'gone', file(name, 10), '--object-name', name);
+  await swift('delete', 'gone');
+  t.false(lines(await swift('list')).includes('gone'));
+  await swift('delete', '--all');
+  t.deepEqual(lines(await swift('list')), []);
+  t.is(strata.stderr, '');
+});
