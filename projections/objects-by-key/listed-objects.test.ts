@@ -241,6 +241,37 @@ test('a bucket that was listed once is listed without a read, however it changes
   t.is(table.read.scans, scans);
 });
 
+test('what changes between two pieces of a listing is shown by the next listing', async (t) => {
+  const { rows, read, put, remove, flush } = openTable();
+  const keysOf = (folder: string) => Array.from({ length: 40 }, (_, at) => `${folder}/${100 + at}`);
+  for (const folder of ['a', 'b', 'c', 'd']) for (const key of keysOf(folder)) put('b', key, 1);
+  await flush();
+  const query = createObjectsByKey(rows);
+  const folding = query.list({ bucket: 'b', prefix: '', delimiter: '/', after: '', limit: 10 });
+  while (read.rows === 0) await setImmediate();
+  // Behind where the scan stands, and not what it sees.
+  put('b', 'd/100', 2);
+  remove('b', 'd/101');
+  put('b', 'd/1015', 3);
+  t.deepEqual((await folding).commonPrefixes, ['a/', 'b/', 'c/', 'd/']);
+  t.is(read.scans, 1);
+  const { objects: listed } = await query.list({
+    bucket: 'b',
+    prefix: 'd/',
+    delimiter: '',
+    after: '',
+    limit: 3,
+  });
+  t.deepEqual(
+    listed.map(({ key, sizeBytes }) => [key, sizeBytes]),
+    [
+      ['d/100', 2],
+      ['d/1015', 3],
+      ['d/102', 1],
+    ],
+  );
+});
+
 test('rows that reach the store past the table are listed, though it was read before', async (t) => {
   const table = openTable();
   const listed = createObjectsByKey(table.rows);

@@ -5,14 +5,14 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import { compareKeys, endOfPrefix, keyAfter } from '../store/key-order.ts';
-import type { RowRange, RowReader, ScanCursor } from '../store/projection.ts';
+import type { RowCursor, RowRange, RowReader, ScanCursor } from '../store/projection.ts';
 import { BucketRuns, isBelow, Run } from './listed-run.ts';
 import { listedObject } from './object-row.ts';
 import { objectRowKey, splitObjectRowKey } from './objects-by-key.projection.ts';
 import type { ListedObject } from './objects-by-key.query.ts';
 import { RunBudget } from './run-budget.ts';
 
-/** A range that is being read. */
+/** A range that is being read, in one piece or in several. */
 interface Reading {
   readonly bucket: string;
   readonly from: string;
@@ -69,35 +69,26 @@ export class ListedObjects {
     }
   }
 
-  /** Reads rows, and keeps what they show. Whatever is already in memory behind `from` is not read. */
-  async read(bucket: string, from: string, lt: string | undefined, limit: number): Promise<Found> {
+  /** Whatever is in memory behind `from` already ends what is to be read. */
+  open(bucket: string, from: string, lt: string | undefined): TableReading {
     const next = this.#buckets.get(bucket)?.nextFrom(from);
-    const to = next !== undefined && isBelow(next, lt) ? next : lt;
-    const reading: Reading = { bucket, from, to, changes: [] };
-    const base = objectRowKey(bucket, '');
-    const keyAt = Buffer.byteLength(base);
-    const rowsTo = to === undefined ? endOfPrefix(base) : objectRowKey(bucket, to);
+    const reading: Reading = {
+      bucket,
+      to: next !== undefined && isBelow(next, lt) ? next : lt,
+      from,
+      changes: [],
+    };
+    // Before the rows are scanned, so that no change falls between.
     this.#readings.add(reading);
-    const cursor = this.#rows.scan({ gte: objectRowKey(bucket, from), lt: rowsTo });
-    try {
-      const objects: ListedObject[] = [];
-      let ended = false;
-      while (objects.length < limit && !ended) {
-        const rows = await cursor.next(limit - objects.length);
-        ended = rows.length === 0;
-        for (const { key, value } of rows) objects.push(listedObject(ownText(key, keyAt), value));
-      }
-      const found = { objects, to: ended ? to : keyAfter(lastOf(objects).key) };
-      this.#keep(reading, found);
-      return found;
-    } finally {
-      this.#readings.delete(reading);
-      await cursor.close();
-    }
+    return new TableReading(this.#rows, reading, {
+      read: (start, found) => this.#keep(reading, start, found),
+      isCurrent: () => this.#readings.has(reading),
+      closed: () => this.#readings.delete(reading),
+    });
   }
 
-  #keep(reading: Reading, { objects, to }: Found): void {
-    const { bucket, from, changes } = reading;
+  #keep(reading: Reading, from: string, { objects, to }: Found): void {
+    const { bucket, changes } = reading;
     if (!this.#readings.has(reading) || changes.length > limits.listedChangesWhileRead) return;
     let runs = this.#buckets.get(bucket);
     const next = runs?.nextFrom(from);
@@ -108,7 +99,9 @@ export class ListedObjects {
       this.#buckets.set(bucket, runs);
     }
     const run = new Run(bucket, from, to, [...objects]);
-    for (const { key, object } of changes) if (isBelow(key, to)) run.change(key, object);
+    for (const { key, object } of changes) {
+      if (compareKeys(key, from) >= 0 && isBelow(key, to)) run.change(key, object);
+    }
     const before = runs.before(from);
     if (before && this.#budget.isYoung(before) && before.takeIn(run)) this.#budget.addTo(before);
     else {
@@ -163,12 +156,71 @@ function ownText(text: string, fromByte: number): string {
   return Buffer.from(text).toString('utf8', fromByte);
 }
 
+interface ReadingOwner {
+  read(from: string, found: Found): void;
+  /** Whether what it still reads may be kept. */
+  isCurrent(): boolean;
+  closed(): void;
+}
+
+/**
+ * One scan of the table for as many pieces as a listing needs: a piece behind a jump costs a seek, and not a
+ * scan of its own.
+ */
+class TableReading {
+  readonly #reading: Reading;
+  readonly #owner: ReadingOwner;
+  readonly #cursor: RowCursor;
+  /** Where the bucket's own keys begin in a row's. */
+  readonly #keyAt: number;
+  /** Where the cursor stands; undefined at the end. */
+  #at: string | undefined;
+
+  constructor(rows: RowReader, reading: Reading, owner: ReadingOwner) {
+    const { bucket, from, to } = reading;
+    const base = objectRowKey(bucket, '');
+    this.#reading = reading;
+    this.#owner = owner;
+    this.#keyAt = Buffer.byteLength(base);
+    this.#at = from;
+    const lt = to === undefined ? endOfPrefix(base) : objectRowKey(bucket, to);
+    this.#cursor = rows.scan({ gte: objectRowKey(bucket, from), lt });
+  }
+
+  /** Whether it can read on from there, which is never before where it stands. */
+  reaches(from: string): boolean {
+    return this.#at !== undefined && isBelow(from, this.#reading.to) && this.#owner.isCurrent();
+  }
+
+  async next(from: string, limit: number): Promise<Found> {
+    const { bucket, to } = this.#reading;
+    if (from !== this.#at) this.#cursor.seek(objectRowKey(bucket, from));
+    const objects: ListedObject[] = [];
+    let ended = false;
+    while (objects.length < limit && !ended) {
+      const rows = await this.#cursor.next(limit - objects.length);
+      ended = rows.length === 0;
+      for (const { key, value } of rows) objects.push(listedObject(ownText(key, this.#keyAt), value));
+    }
+    const found = { objects, to: ended ? to : keyAfter(lastOf(objects).key) };
+    this.#at = ended ? undefined : found.to;
+    this.#owner.read(from, found);
+    return found;
+  }
+
+  async close(): Promise<void> {
+    this.#owner.closed();
+    await this.#cursor.close();
+  }
+}
+
 class ListedCursor implements ScanCursor<ListedObject> {
   readonly #listed: ListedObjects;
   readonly #bucket: string;
   readonly #lt: string | undefined;
   /** Undefined at the end. */
   #at: string | undefined;
+  #reading: TableReading | undefined;
 
   constructor(listed: ListedObjects, bucket: string, range: RowRange) {
     this.#listed = listed;
@@ -180,8 +232,7 @@ class ListedCursor implements ScanCursor<ListedObject> {
   async next(limit: number): Promise<readonly ListedObject[]> {
     while (this.#at !== undefined) {
       const found =
-        this.#listed.inMemory(this.#bucket, this.#at, this.#lt, limit) ??
-        (await this.#listed.read(this.#bucket, this.#at, this.#lt, limit));
+        this.#listed.inMemory(this.#bucket, this.#at, this.#lt, limit) ?? (await this.#read(this.#at, limit));
       this.#goTo(found.to);
       if (found.objects.length > 0) return found.objects;
     }
@@ -192,7 +243,17 @@ class ListedCursor implements ScanCursor<ListedObject> {
     if (this.#at !== undefined && compareKeys(key, this.#at) > 0) this.#goTo(key);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#reading?.close();
+  }
+
+  async #read(from: string, limit: number): Promise<Found> {
+    if (!this.#reading?.reaches(from)) {
+      await this.#reading?.close();
+      this.#reading = this.#listed.open(this.#bucket, from, this.#lt);
+    }
+    return this.#reading.next(from, limit);
+  }
 
   #goTo(key: string | undefined): void {
     this.#at = key !== undefined && isBelow(key, this.#lt) ? key : undefined;

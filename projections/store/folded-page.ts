@@ -33,6 +33,10 @@ export interface FoldedPage<Item> {
 
 /** Few rows at first behind a jump: the next common prefix may be one to jump over too. */
 const ROWS_AFTER_JUMP = 16;
+/** After so many jumps in a row the next common prefix is taken for one to jump over, at its first row. */
+const JUMPS_TRUSTED = 2;
+/** Every so often it is looked whether jumping still pays. */
+const JUMPS_PER_LOOK = 32;
 
 export async function foldedPage<Found, Item>(
   request: FoldedPageRequest<Found, Item>,
@@ -43,6 +47,7 @@ export async function foldedPage<Found, Item>(
   if (limit === 0 || range === undefined) return page.done(false);
   const cursor = request.scan(range);
   let ask = delimiter === '' ? Math.min(limit + 1, limits.s3PageKeys + 1) : ROWS_AFTER_JUMP;
+  let jumps = 0;
   try {
     for (;;) {
       const rows = await cursor.next(ask);
@@ -53,13 +58,15 @@ export async function foldedPage<Found, Item>(
         if (taken === 'full') return page.done(true);
         if (taken === 'hidden') hidden++;
       }
-      if (page.folding !== undefined && hidden * 2 > rows.length) {
+      if (page.folding !== undefined && (ask === 1 || hidden * 2 > rows.length)) {
         const behind = endOfPrefix(request.keyOf(page.folding));
         if (behind === undefined) return page.done(false);
         cursor.seek(behind);
-        ask = ROWS_AFTER_JUMP;
+        jumps++;
+        ask = jumps < JUMPS_TRUSTED || jumps % JUMPS_PER_LOOK === 0 ? ROWS_AFTER_JUMP : 1;
       } else {
-        ask = Math.min(ask * 2, limits.s3PageKeys + 1);
+        jumps = 0;
+        ask = Math.min(Math.max(ask * 2, ROWS_AFTER_JUMP), limits.s3PageKeys + 1);
       }
     }
   } finally {
