@@ -159,6 +159,29 @@ const COMPARISONS: Readonly<Record<string, (value: string, wanted: string) => bo
   __iendswith: (value, wanted) => value.toLowerCase().endsWith(wanted.toLowerCase()),
 };
 
+const ORDERS: Readonly<Record<string, (timeMs: number, wantedMs: number) => boolean>> = {
+  lt: (time, wanted) => time < wanted,
+  lte: (time, wanted) => time <= wanted,
+  gt: (time, wanted) => time > wanted,
+  gte: (time, wanted) => time >= wanted,
+  eq: (time, wanted) => time === wanted,
+  neq: (time, wanted) => time !== wanted,
+};
+
+/** `password_expires_at=lt:TIME`: who has no such time is none of them. @throws IdentityError 400 */
+export function expiresAsWanted(call: IdentityCall, user: StoredUser): boolean {
+  const asked = call.query.get('password_expires_at');
+  if (asked === undefined) return true;
+  const [, order = 'eq', time = ''] = /^(?:([a-z]+):)?(\d.*)$/.exec(asked) ?? [];
+  const compare = ORDERS[order];
+  const wantedMs = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(time) ? time : `${time}Z`);
+  if (!compare || !Number.isFinite(wantedMs)) {
+    throw badRequest("Invalid input for query parameter 'password_expires_at'");
+  }
+  const endMs = passwordEndMs(call.gateway.identity.logins.policy, user);
+  return endMs !== undefined && compare(endMs, wantedMs);
+}
+
 /** Whether a thing is what the query's `name`, with its comparisons, and `enabled` want. */
 export function isWanted(
   call: IdentityCall,

@@ -4,9 +4,9 @@
 // Gaps, each answered with 501 where it has a path of its own: federation by SAML, by a browser (websso) and
 // to other clouds (service providers), users of the type `local` and projects in mappings, opaque access
 // tokens; OAuth; other methods of login than password, one-time password, token, application credential,
-// trust and OpenID Connect; EC2 credentials by /v3/credentials (they have /v3/users/ID/credentials/OS-EC2),
-// /v3/policies, endpoint groups and filters, configuration of domains by the API (a file of the operator's
-// has it), deletion of single access rules, options of resources other than users (immutable), domains as
+// trust and OpenID Connect; making EC2 credentials by /v3/credentials (they have
+// /v3/users/ID/credentials/OS-EC2), /v3/policies, endpoint groups and filters, configuration of domains by
+// the API (a file of the operator's has it), options of resources other than users (immutable), domains as
 // projects (`is_domain`), properties that are not text, hierarchical limits, pages of lists whose entries
 // have no id (role assignments, EC2 credentials: cut at 10,000). Users of a directory elsewhere have no
 // options and no lock-out here; lists without a domain show those of them alone who were met. Groups that a

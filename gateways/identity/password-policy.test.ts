@@ -77,6 +77,14 @@ test('a password expires, which only its owner is told, who may still choose ano
     };
     const endMs = server.memory.clock.nowMs() + 10 * DAY_MS;
     t.is(Date.parse(`${await shown()}Z`), endMs);
+    const listed = async (asked: string) => {
+      const path = `/v3/users?name=eve&domain_id=default&password_expires_at=${asked}`;
+      const { status, document } = await server.call('GET', path, { token: await server.login() });
+      return status === 200 ? document.users.length : status;
+    };
+    const end = new Date(endMs).toISOString();
+    t.deepEqual([await listed(`lte:${end}`), await listed(`lt:${end}`), await listed(end)], [1, 0, 1]);
+    for (const wrong of ['soon', 'xx:2020-01-01', 'lt:', '']) t.is(await listed(wrong), 400, wrong);
     server.memory.clock.advance(10 * DAY_MS - 1);
     t.is((await login('first one'))[0], 201);
     server.memory.clock.advance(1);

@@ -155,6 +155,7 @@ export const POLICY = {
   delete_application_credential: OWNER_UNRESTRICTED,
   list_access_rules: { cloud: 'reader', owner: true },
   get_access_rule: { cloud: 'reader', owner: true },
+  delete_access_rule: OWNER_UNRESTRICTED,
 
   list_credentials: { cloud: 'reader', owner: true, withoutTrust: true },
   /** Of whose user it is, or the administrator. */

@@ -18,7 +18,7 @@ const UNBUILT = [
   ...['/v3/OS-EP-FILTER', '/v3/OS-ENDPOINT-POLICY', '/v3/OS-SIMPLE-CERT', '/v3/OS-REVOKE'],
   '/v3/policies',
 ];
-const UNBUILT_BELOW = /^\/v3\/(domains\/([^/]+\/)?config|users\/[^/]+\/access_rules\/[^/]+)(\/|$)/;
+const UNBUILT_BELOW = /^\/v3\/domains\/([^/]+\/)?config(\/|$)/;
 
 const METHODS: readonly HTTPMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 

@@ -229,4 +229,15 @@ export const credentialOperations = {
       return ok({ access_rule: accessRuleDocument(found(rule, 'access rule', id)) });
     },
   },
+  delete_access_rule: {
+    ...{ method: 'DELETE', path: `${RULES}/:rule_id` },
+    facts,
+    run(call) {
+      const id = param(call, 'rule_id');
+      const rule = rulesOf(call).find(({ ruleId }) => ruleId === id);
+      found(rule, 'access rule', id);
+      // A rule is its credential's, and goes with it.
+      throw new IdentityError(403, `Unable to delete access rule ${id}: it is in use.`);
+    },
+  },
 } as const satisfies Readonly<Record<string, Operation>>;

@@ -20,7 +20,14 @@ import {
   param,
   viewOf,
 } from '../call.ts';
-import { groupDocument, isWanted, listAnswer, projectDocument, userDocument } from '../documents.ts';
+import {
+  expiresAsWanted,
+  groupDocument,
+  isWanted,
+  listAnswer,
+  projectDocument,
+  userDocument,
+} from '../documents.ts';
 import { badRequest, readOnly, unauthorized } from '../errors.ts';
 import {
   changesOf,
@@ -133,7 +140,7 @@ export const userOperations = {
   list_users: {
     ...{ method: 'GET', path: '/v3/users' },
     facts: listFacts,
-    run: (call) => listOf(call, 'user', userDocument),
+    run: (call) => listOf(call, 'user', userDocument, (user) => expiresAsWanted(call, user)),
   },
   create_user: {
     ...{ method: 'POST', path: '/v3/users' },
