@@ -24,6 +24,7 @@ import type { Cloud } from '#services/cloud.ts';
 import { Collector } from '#services/collector.ts';
 import type { ServiceContext } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
+import { Expirer } from '#services/expirer.ts';
 import type { Identity } from '#services/identity/identity.ts';
 import { passwordCostOf } from '#services/identity/passwords.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
@@ -219,7 +220,11 @@ async function compose<Nodes extends CloudNodes>(
     const daemons = new NodeDaemons({
       clock,
       logger,
-      daemons: [...collecting(collector, collection), ...nodes.daemons],
+      daemons: [
+        ...collecting(collector, collection),
+        expiring(new Expirer(context, clock)),
+        ...nodes.daemons,
+      ],
     });
     opened.push(() => daemons.stop());
     const parts = { directory, clock, cloud, accounts, identity, log, runner, store, cluster, nodes };
@@ -236,6 +241,11 @@ function digestWorkerUrl(): URL {
     ? '../storage-nodes/stream/digest-worker.ts'
     : './digest-worker.js';
   return new URL(path, import.meta.url);
+}
+
+function expiring(expirer: Expirer): DaemonSpec {
+  const intervalMs = limits.expireIntervalMs;
+  return { name: 'expirer', intervalMs, runOnce: (signal) => expirer.runOnce(signal) };
 }
 
 function collecting(collector: Collector, collection: BucketCollection): DaemonSpec[] {

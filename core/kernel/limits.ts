@@ -309,6 +309,10 @@ export const limits = {
   httpDrainBytes: 16 * MIB,
   shutdownGraceMs: 30_000,
 
+  // Objects that end at a time.
+  expirerStepObjects: 1_000,
+  expireIntervalMs: 60 * 1_000,
+
   // Objects that are made of others.
   assembledDepth: 10,
   /** Of what is read as one by a prefix. */

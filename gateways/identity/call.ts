@@ -109,7 +109,8 @@ export async function documentOf(call: IdentityCall): Promise<unknown> {
   const body = requestBody(request, response, { watch: gateway.watch, maxBytes });
   try {
     const bytes = await collect(body, maxBytes);
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return SURROGATE.test(text) ? JSON.parse(text, wellFormed) : JSON.parse(text);
   } catch (error) {
     if (error instanceof BodyFailure && error.reason === 'too-large') {
       throw new IdentityError(413, 'The request you have made is too large.');
@@ -124,6 +125,18 @@ export async function documentOf(call: IdentityCall): Promise<unknown> {
     }
     throw error;
   }
+}
+
+/** An escape of half a character, with or without its other half. */
+const SURROGATE = /\\u[dD][89a-fA-F]/;
+
+/** Half a character cannot be written down, in a name least of all. @throws SyntaxError */
+function wellFormed(name: string, value: unknown): unknown {
+  const isHalf = /[\ud800-\udfff]/u;
+  if (isHalf.test(name) || (typeof value === 'string' && isHalf.test(value))) {
+    throw new SyntaxError('half a character');
+  }
+  return value;
 }
 
 const NAME_CHARACTERS = 255;

@@ -11,6 +11,7 @@ import type { AccountService } from '#services/accounts.service.ts';
 import type { Cloud } from '#services/cloud.ts';
 import { type ServiceContext, untilCaughtUp } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
+import { Expirer } from '#services/expirer.ts';
 import type { Identity, IdentityOptions } from '#services/identity/identity.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
@@ -26,6 +27,7 @@ export interface MemoryCloud {
   readonly clock: ManualClock;
   readonly log: EventLog;
   readonly chunks: MemoryChunkClient;
+  readonly expirer: Expirer;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function openMemoryCloud(shared: SharedParts = {}): Promise<MemoryC
     clock,
     log,
     chunks,
+    expirer: new Expirer(context, clock),
     close: async () => {
       await blobs.close();
       await digests.close();
