@@ -10,7 +10,9 @@ import { collect } from '#gateways/edge/collect.ts';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import type { QueryParameter } from '#gateways/edge/query-string.ts';
 import { BodyFailure, requestBody } from '#gateways/edge/request-body.ts';
+import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { BucketRejection, Caller, Cloud, UploadRejection, WriteCondition } from '#services/cloud.ts';
+import { isOver } from '#services/expirer.ts';
 import type { Authenticated } from './auth/authenticate.ts';
 import { type PayloadSource, payloadSource } from './auth/payload.ts';
 import { verifyDocument } from './checksums.ts';
@@ -129,6 +131,12 @@ export function accept<Value>(
 ): Value {
   if (!isRejected(outcome)) return outcome;
   throw errorFor(call, OBJECT_REJECTIONS[outcome.rejected], condition);
+}
+
+/** What is to be read, unless its time is over: another dialect can have said when. @throws S3Error */
+export function living(call: S3Call, object: StoredObject): StoredObject {
+  if (isOver(object, call.gateway.clock.nowMs())) throw errorFor(call, 'NoSuchKey');
+  return object;
 }
 
 /** The error with the names that S3 puts into its document. */

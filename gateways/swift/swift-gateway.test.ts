@@ -2,6 +2,7 @@
 // ranges, conditions, copies and metadata.
 
 import { createHash } from 'node:crypto';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import test from 'ava';
 import { SwiftServer } from '#tests/support/swift-server.ts';
 
@@ -252,7 +253,7 @@ test('metadata beyond its limits is refused, and so is a name', async (t) => {
   t.is((await server.call('GET', path, { headers: { 'X-Auth-Token': 'none' }, token: null })).status, 401);
 });
 
-test('an object ends at its time', async (t) => {
+test.serial('an object ends at its time', async (t) => {
   const path = `${await container('passing')}/a`;
   await put(path, 'brief', { 'X-Delete-After': '60' });
   const { headers } = await server.call('HEAD', path);
@@ -263,6 +264,24 @@ test('an object ends at its time', async (t) => {
   for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
     t.is((await server.call(method, path)).status, 404, method);
   }
+});
+
+test.serial('what has ended is gone for S3 too, and then from the counts', async (t) => {
+  const path = await container('ending');
+  await put(`${path}/brief`, 'brief', { 'X-Delete-After': '60' });
+  await put(`${path}/long`, 'long', { 'X-Delete-After': '6000' });
+  await put(`${path}/prolonged`, 'prolonged', { 'X-Delete-After': '60' });
+  await server.call('POST', `${path}/prolonged`);
+  await put(`${path}/replaced`, 'replaced', { 'X-Delete-After': '60' });
+  await put(`${path}/replaced`, 'again');
+  const readByS3 = (Key: string) => server.s3.send(new GetObjectCommand({ Bucket: 'ending', Key }));
+  t.is((await readByS3('brief')).ContentLength, 5);
+  server.memory.clock.advance(61_000);
+  await t.throwsAsync(readByS3('brief'), { name: 'NoSuchKey' });
+  await server.memory.expirer.runOnce();
+  t.is((await server.call('GET', path)).text, 'long\nprolonged\nreplaced\n');
+  t.is((await server.call('HEAD', path)).headers.get('x-container-object-count'), '3');
+  t.is((await server.memory.expirer.runOnce()).deleted, 0);
 });
 
 test('what is not built says so', async (t) => {

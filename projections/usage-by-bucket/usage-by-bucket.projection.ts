@@ -1,6 +1,6 @@
 // Owns the rows of usage-by-bucket: how many objects and bytes each bucket holds, and each owner's buckets
-// together; and of each object its size, so that what replaces or deletes it can be taken off. Sums do not
-// depend on the order in which partitions are read.
+// together; which objects end, in order of time; and of each object its size and end, so that what replaces
+// or deletes it can be taken off. Sums do not depend on the order in which partitions are read.
 
 import { buckets } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
@@ -15,6 +15,7 @@ const BUCKET_STREAM = 'buckets/';
 const OBJECT_STREAM = 'objects/';
 const SIZE_BYTES = contentFields.sizeBytes.number;
 const ASSEMBLY = contentFields.assembly.number;
+const EXPIRES = contentFields.expiresMs.number;
 const OWNER = buckets.table.events.BucketCreated.data.owner.number;
 
 export const bucketUsageKey = (bucket: string): string => `bucket/${bucket}`;
@@ -22,7 +23,7 @@ export const ownerUsageKey = (owner: string): string => `owner/${owner}`;
 
 export const usageByBucket: Projection = {
   name: 'usage-by-bucket',
-  version: 1,
+  version: 2,
   families: [buckets.family, objects.family],
   apply(event: RecordedEvent, rows: RowWriter): void {
     if (event.stream.startsWith(BUCKET_STREAM)) applyBucket(event, rows);
@@ -44,21 +45,22 @@ function applyBucket({ type, stream, payload }: RecordedEvent, rows: RowWriter):
 
 function applyObject({ type, stream, payload }: RecordedEvent, rows: RowWriter): void {
   assert(type in objects.table.events, `usage-by-bucket knows no ${type}`);
-  // Other bytes are not what is described anew.
-  if (type === 'ObjectDescribed') return;
   const slash = stream.indexOf('/', OBJECT_STREAM.length);
   const bucket = stream.slice(OBJECT_STREAM.length, slash);
-  const key = `size/${bucket}\0${stream.slice(slash + 1)}`;
-  const before = rows.get(key);
-  let objectsMore = before ? -1 : 0;
-  let bytesMore = before ? -sizeOf(before) : 0;
-  if (type === 'ObjectDeleted') rows.delete(key);
-  else {
-    const sizeBytes = storedBytes(payload);
-    if (!before || sizeBytes !== -bytesMore) rows.put(key, sizeRow(sizeBytes));
-    objectsMore++;
-    bytesMore += sizeBytes;
+  const name = `${bucket}\0${stream.slice(slash + 1)}`;
+  const key = `object/${name}`;
+  const row = rows.get(key);
+  const before = row ? weightOf(row) : NOTHING;
+  const after = type === 'ObjectDeleted' ? NOTHING : weightIn(payload);
+  const isThere = type !== 'ObjectDeleted';
+  if (!isThere) rows.delete(key);
+  else if (!row || !isSame(before, after)) rows.put(key, weightRow(after));
+  if (before.expiresMs !== after.expiresMs) {
+    if (before.expiresMs > 0) rows.delete(endKey(before.expiresMs, name));
+    if (after.expiresMs > 0) rows.put(endKey(after.expiresMs, name), NO_BYTES);
   }
+  const objectsMore = Number(isThere) - Number(row !== undefined);
+  const bytesMore = after.sizeBytes - before.sizeBytes;
   if (objectsMore === 0 && bytesMore === 0) return;
   const usageKey = bucketUsageKey(bucket);
   const used = bucketUsage(rows.get(usageKey));
@@ -79,23 +81,56 @@ function addToOwner(rows: RowWriter, owner: string, bucketsMore: number, more: n
   );
 }
 
-/** What is made of other objects holds no bytes but theirs. */
-function storedBytes(payload: Uint8Array): number {
-  const fields = new PayloadFields(payload, 0);
-  let sizeBytes = 0;
-  while (fields.next()) {
-    if (fields.number === SIZE_BYTES) sizeBytes = fields.uint;
-    else if (fields.number === ASSEMBLY) return 0;
-  }
-  return sizeBytes;
+/** What of an object counts here. */
+interface Weight {
+  readonly sizeBytes: number;
+  /** 0: it does not end. */
+  readonly expiresMs: number;
 }
 
-const SIZE_ROW_BYTES = 6;
+const NOTHING: Weight = { sizeBytes: 0, expiresMs: 0 };
+const NO_BYTES = new Uint8Array(0);
+const isSame = (a: Weight, b: Weight) => a.sizeBytes === b.sizeBytes && a.expiresMs === b.expiresMs;
 
-function sizeRow(sizeBytes: number): Uint8Array {
-  const row = Buffer.allocUnsafe(SIZE_ROW_BYTES);
-  row.writeUIntBE(sizeBytes, 0, SIZE_ROW_BYTES);
+function weightIn(payload: Uint8Array): Weight {
+  const fields = new PayloadFields(payload, 0);
+  let sizeBytes = 0;
+  let expiresMs = 0;
+  let isAssembled = false;
+  while (fields.next()) {
+    if (fields.number === SIZE_BYTES) sizeBytes = fields.uint;
+    else if (fields.number === EXPIRES) expiresMs = fields.uint;
+    else if (fields.number === ASSEMBLY) isAssembled = true;
+  }
+  // What is made of other objects holds no bytes but theirs.
+  return { sizeBytes: isAssembled ? 0 : sizeBytes, expiresMs };
+}
+
+const NUMBER_BYTES = 6;
+
+/** The end is left out of almost all rows. */
+function weightRow({ sizeBytes, expiresMs }: Weight): Uint8Array {
+  const row = Buffer.allocUnsafe(expiresMs > 0 ? 2 * NUMBER_BYTES : NUMBER_BYTES);
+  row.writeUIntBE(sizeBytes, 0, NUMBER_BYTES);
+  if (expiresMs > 0) row.writeUIntBE(expiresMs, NUMBER_BYTES, NUMBER_BYTES);
   return row;
 }
 
-const sizeOf = (row: Uint8Array): number => asBuffer(row).readUIntBE(0, SIZE_ROW_BYTES);
+function weightOf(row: Uint8Array): Weight {
+  const bytes = asBuffer(row);
+  const expiresMs = bytes.length > NUMBER_BYTES ? bytes.readUIntBE(NUMBER_BYTES, NUMBER_BYTES) : 0;
+  return { sizeBytes: bytes.readUIntBE(0, NUMBER_BYTES), expiresMs };
+}
+
+const TIME_DIGITS = 15;
+const END = 'end/';
+
+/** Of an object that ends then; the lowest of those where no name is given. */
+export const endKey = (expiresMs: number, name = ''): string =>
+  `${END}${String(expiresMs).padStart(TIME_DIGITS, '0')}/${name}`;
+
+export function nameInEndKey(key: string): { readonly bucket: string; readonly key: string } {
+  const name = key.slice(END.length + TIME_DIGITS + 1);
+  const end = name.indexOf('\0');
+  return { bucket: name.slice(0, end), key: name.slice(end + 1) };
+}

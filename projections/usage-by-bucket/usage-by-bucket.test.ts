@@ -17,6 +17,7 @@ const step = fastCheck.record({
   type: fastCheck.constantFrom('ObjectPut', 'ObjectCompleted', 'ObjectDescribed', 'ObjectDeleted'),
   sizeBytes: fastCheck.oneof(fastCheck.nat(100), fastCheck.constant(2 ** 40)),
   assembled: fastCheck.boolean(),
+  expiresMs: fastCheck.constantFrom(undefined, 1_000, 2_000, 10_000_000_000_000),
 });
 
 test('sums of buckets and owners are those of the objects that are there', async (t) => {
@@ -31,8 +32,10 @@ test('sums of buckets and owners are those of the objects that are there', async
         const data = { owner, region: 'eu-1' };
         await models.append(buckets, bucketStream(bucket), { type: 'BucketCreated', data });
       }
-      const there = new Map<string, { bucket: string; sizeBytes: number }>();
-      for (const { bucket, key, type, sizeBytes, assembled } of steps) {
+      const there = new Map<string, { bucket: string; sizeBytes: number; key: string; expiresMs: number }>();
+      for (const { bucket, key, type, sizeBytes, assembled, expiresMs } of steps) {
+        const end = expiresMs === undefined ? {} : { expiresMs };
+        const endMs = expiresMs ?? Number.POSITIVE_INFINITY;
         const name = `${bucket}/${key}`;
         const isThere = there.has(name);
         const stream = objectStream(bucket, key);
@@ -41,13 +44,15 @@ test('sums of buckets and owners are those of the objects that are there', async
           there.delete(name);
         } else if (type === 'ObjectDescribed') {
           const before = there.get(name)?.sizeBytes ?? 0;
-          if (isThere) await models.append(objects, stream, { type, data: contentOf(before) });
+          if (!isThere) continue;
+          await models.append(objects, stream, { type, data: contentOf(before, end) });
+          there.set(name, { bucket, key, sizeBytes: before, expiresMs: endMs });
         } else {
           const assembly = { parts: [], bucket: 'music', prefix: 'x' };
-          const data = contentOf(sizeBytes, assembled ? { assembly } : {});
+          const data = contentOf(sizeBytes, { ...end, ...(assembled && { assembly }) });
           if (type === 'ObjectPut') await models.append(objects, stream, { type, data });
           else await models.append(objects, stream, { type, data: { ...data, uploadId: 'u' } });
-          there.set(name, { bucket, sizeBytes: assembled ? 0 : sizeBytes });
+          there.set(name, { bucket, key, sizeBytes: assembled ? 0 : sizeBytes, expiresMs: endMs });
         }
       }
       const sum = (names: readonly string[]) => {
@@ -56,6 +61,13 @@ test('sums of buckets and owners are those of the objects that are there', async
       };
       for (const bucket of ['photos', 'anna:photos', 'music']) {
         t.like(models.usage.ofBucket(bucket), sum([bucket]));
+      }
+      for (const nowMs of [999, 1_000, 1_500, 2_000, 10_000_000_000_000]) {
+        const due = [...there.values()].filter(({ expiresMs }) => expiresMs <= nowMs);
+        const ended = await models.usage.ended(nowMs, 100);
+        const names = (of: readonly { bucket: string; key: string }[]) =>
+          of.map(({ bucket, key }) => `${bucket}/${key}`).sort();
+        t.deepEqual(names(ended), names(due));
       }
       t.deepEqual(models.usage.ofOwner('anna'), { buckets: 2, ...sum(['anna:photos', 'music']) });
       t.deepEqual(models.usage.ofOwner('bert'), { buckets: 1, ...sum(['photos']) });

@@ -173,7 +173,9 @@ for (const [writerName, readerName, partBytes] of [
     const whole = contents.get('in parts') as Buffer;
     t.deepEqual(await reader.get(bucket, 'in parts', border), whole.subarray(partBytes - 10, partBytes + 10));
     await reader.copy(bucket, 'in parts', 'in one');
-    t.deepEqual(await writer.get(bucket, 'in one'), whole);
+    const copied = await writer.get(bucket, 'in one');
+    // Compared byte by byte, a report of the difference would take minutes.
+    t.true(Buffer.isBuffer(copied) && copied.equals(whole));
     await reader.put(bucket, 'plain', Buffer.from('replaced'));
     t.deepEqual(await writer.get(bucket, 'plain'), Buffer.from('replaced'));
     t.is(await reader.deleteBucket(bucket), 409);

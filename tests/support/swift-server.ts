@@ -78,8 +78,7 @@ export class SwiftServer {
     const shared = { cloud: memory.cloud, clock: memory.clock, random: systemRandom, region: 'here' };
     const { identity } = memory;
     const swift = createSwiftGateway({ ...shared, identity, tokens, watch, logger });
-    // Signatures are of the time that the SDK has.
-    const s3Gateway = createS3Gateway({ ...shared, clock: systemClock, watch, logger });
+    const s3Gateway = createS3Gateway({ ...shared, watch, logger });
     const servers = [swift, s3Gateway].map(({ handler, failed }) =>
       createHttpServer({ handler, failed, watch, clock: systemClock, random: systemRandom }),
     );
@@ -94,6 +93,14 @@ export class SwiftServer {
       ...{ endpoint: `http://127.0.0.1:${ports[1]}`, region: 'here', forcePathStyle: true, maxAttempts: 1 },
       credentials: { accessKeyId, secretAccessKey },
     });
+    // Signatures are of the time that the cloud has.
+    s3.middlewareStack.add(
+      (next) => (args) => {
+        s3.config.systemClockOffset = memory.clock.nowMs() - systemClock.nowMs();
+        return next(args);
+      },
+      { step: 'initialize' },
+    );
     return new SwiftServer({
       ...{ memory, tokens, logged, s3, root: `http://127.0.0.1:${ports[0]}` },
       owner: await personOf(memory, tokens, made.accountId),

@@ -3,7 +3,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, type S3Call } from '../call.ts';
+import { accept, header, living, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
@@ -103,7 +103,7 @@ async function sourceObject(call: S3Call): Promise<{ address: Address; object: S
     const bucket = accept(from, await buckets.get(call.caller, address.bucket));
     if (bucket.owner !== owner) throw new S3Error('AccessDenied');
   }
-  const object = accept(from, await objects.get(call.caller, address.bucket, address.key));
+  const object = living(from, accept(from, await objects.get(call.caller, address.bucket, address.key)));
   judgeCopySource(call.headers, object);
   return { address, object };
 }

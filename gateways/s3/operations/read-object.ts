@@ -3,7 +3,7 @@
 
 import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, type S3Call } from '../call.ts';
+import { accept, header, living, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
@@ -22,7 +22,7 @@ interface Reading {
 
 export async function getObject(call: S3Call): Promise<void> {
   const { objects } = call.gateway.cloud;
-  const object = accept(call, await objects.get(call.caller, call.bucket, call.key));
+  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
   const reading = plan(call, object);
   if (!reading) return;
   const { status, offset, length, headers } = reading;
@@ -33,7 +33,8 @@ export async function getObject(call: S3Call): Promise<void> {
 }
 
 export async function headObject(call: S3Call): Promise<void> {
-  const object = accept(call, await call.gateway.cloud.objects.get(call.caller, call.bucket, call.key));
+  const { objects } = call.gateway.cloud;
+  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
   const reading = plan(call, object);
   if (reading) replyHead(call, reading.status, reading.headers);
 }

@@ -3,6 +3,7 @@
 
 import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { isOver } from '#services/expirer.ts';
 import { authoriseToo } from '../authorise.ts';
 import { accept, header, type SwiftCall } from '../call.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
@@ -14,9 +15,7 @@ import { showManifest } from './manifests.ts';
 
 /** @throws SwiftError 404 also for one whose time is over */
 export function living(call: SwiftCall, object: StoredObject): StoredObject {
-  if (object.expiresMs !== undefined && object.expiresMs <= call.gateway.clock.nowMs()) {
-    throw new SwiftError(404);
-  }
+  if (isOver(object, call.gateway.clock.nowMs())) throw new SwiftError(404);
   return object;
 }
 

@@ -1,0 +1,65 @@
+// Owns the end of objects whose time is over: until it has come to them they are still there, and count, but
+// nobody reads them any more (isOver). Guarantee: an object is deleted only while what is said of its end is
+// what was looked at; several processes at once do no harm.
+
+import type { Clock } from '#core/kernel/clock.ts';
+import { isRejected, type Rejection } from '#core/kernel/decider.ts';
+import { limits } from '#core/kernel/limits.ts';
+import { type ObjectState, objectDecider } from '#core/objects/objects.decider.ts';
+import { objects as objectLifecycle, objectStream } from '#core/objects/objects.events.ts';
+import { runCommand, type View } from '#core/runtime/run-command.ts';
+import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+
+/** Whether it counts as deleted. */
+export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: number): boolean =>
+  expiresMs !== undefined && expiresMs <= nowMs;
+
+const EXPIRER = { user: 'system', project: 'system', requestId: 'expiry' } as const;
+
+type ExpirerContext = Pick<ServiceContext, 'log' | 'runner' | 'objects' | 'usage'>;
+
+export class Expirer {
+  readonly #context: ExpirerContext;
+  readonly #clock: Clock;
+
+  constructor(context: ExpirerContext, clock: Clock) {
+    this.#context = context;
+    this.#clock = clock;
+  }
+
+  /** One pass over all whose time is over. Resolves to how many were deleted. */
+  async runOnce(signal?: AbortSignal): Promise<{ readonly deleted: number }> {
+    let deleted = 0;
+    for (;;) {
+      const due = await this.#context.usage.ended(this.#clock.nowMs(), limits.expirerStepObjects);
+      const before = deleted;
+      for (const { bucket, key } of due) {
+        if (signal?.aborted) return { deleted };
+        if (await this.#delete(bucket, key)) deleted++;
+      }
+      // Where nothing could be done the next pass looks again.
+      if (due.length < limits.expirerStepObjects || deleted === before) return { deleted };
+    }
+  }
+
+  async #delete(bucket: string, key: string): Promise<boolean> {
+    const { log, objects } = this.#context;
+    const outcome = await runCommand(log, {
+      decider: objectDecider,
+      lifecycle: objectLifecycle,
+      stream: objectStream(bucket, key),
+      command: { type: 'DeleteObject', condition: {} },
+      actor: EXPIRER,
+      view: (): View<ObjectState> | Rejection<'no-such-key'> => {
+        const object = objects.get(bucket, key);
+        if (!object || !isOver(object, this.#clock.nowMs())) return { rejected: 'no-such-key' };
+        return { state: { status: 'present', etag: object.etag }, expect: object.revision };
+      },
+      refresh: () => untilCaughtUp(this.#context),
+    });
+    if (!outcome || isRejected(outcome)) return false;
+    await untilApplied(this.#context, outcome);
+    return true;
+  }
+}
