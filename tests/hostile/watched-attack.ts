@@ -12,6 +12,8 @@ export interface WatchedFindings extends Findings {
   readonly warmMib: number;
   /** The most that it ever had. */
   readonly mostMib: number;
+  /** After each tenth of the cases. */
+  readonly courseMib: readonly number[];
 }
 
 /** A run is played again by HOSTILE_SEED, a single case of it by HOSTILE_CASE. */
@@ -31,17 +33,19 @@ export async function watchedAttack(
   const chosen = HOSTILE_CASE === undefined ? total : [Number(HOSTILE_CASE)];
   const letGo = heldOpen(options.port);
   let [warmMib, mostMib] = [0, 0];
+  const courseMib: number[] = [];
   const progress = (done: number) => {
     const mib = residentMib(pid);
     if (done <= WARM * total) warmMib = Math.max(warmMib, mib);
     mostMib = Math.max(mostMib, mib);
+    courseMib[Math.floor((done * 10) / total)] ??= mib;
   };
   const startMs = performance.now();
   const findings = await attack({ ...options, seed: SEED, cases: chosen, progress });
   const seconds = Math.round((performance.now() - startMs) / 1_000);
   letGo();
   const { complaints, answers, probes } = findings;
-  return { complaints, answers, probes, seconds, warmMib, mostMib };
+  return { complaints, answers, probes, seconds, warmMib, mostMib, courseMib };
 }
 
 function residentMib(pid: number): number {
