@@ -1,5 +1,5 @@
-// Tests the opening of tokens against jose, which writes them: what jose signed is opened, and whatever differs
-// in one character, or says of itself what we never say, is not.
+// Tests the opening of tokens against jose, which writes them: what jose signed is opened, and whatever
+// differs in one character, or says of itself what we never say, is not.
 
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import test from 'ava';
