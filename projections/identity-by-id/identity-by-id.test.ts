@@ -255,7 +255,7 @@ test('the row of federation is the state that the decider folds, along every leg
 });
 
 const byId = <Entry, Name extends keyof Entry>(entries: readonly Entry[], id: Name) =>
-  new Map(entries.map((entry) => [entry[id], entry]));
+  [...entries].sort((a, b) => (a[id] < b[id] ? -1 : 1));
 
 function stateOf(stored: StoredUser | undefined): UserState | undefined {
   if (!stored) return undefined;
