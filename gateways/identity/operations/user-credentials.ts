@@ -1,6 +1,6 @@
 // Owns the operations of credentials of any type (seeds of one-time passwords, certificates, whatever a
-// client wants to keep): a secret each, sealed under its user's key. EC2 credentials are shown among them, and
-// made by operations of their own.
+// client wants to keep): a secret each, sealed under its user's key. EC2 credentials are shown among them,
+// and made by operations of their own.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredCredential } from '#projections/identity-by-id/identity-by-id.query.ts';
