@@ -268,25 +268,45 @@ const NO_FEDERATION: StoredFederation = { providers: [], protocols: [], mappings
 const NO_QUOTAS: StoredQuotas = { registered: [], limits: [], revision: undefined };
 const ROWS_AT_ONCE = 1_000;
 
-export function createIdentityById(rows: RowReader): IdentityById {
-  const decoded = new DecodedRows<unknown>(rows, (key) => {
-    const row = rows.get(key);
-    return row && readJson(row);
-  });
-  const read = <Value>(key: string) => decoded.get(key) as Value | undefined;
-  const get = <Kind extends ThingKind>(kind: Kind, id: string) => read<Things[Kind]>(rowKey.thing(kind, id));
-  const assignment = (id: string) => read<StoredAssignment>(rowKey.assignment(id));
+/** Rows by key, decoded, and rows under a prefix. */
+class IdentityRows {
+  readonly #rows: RowReader;
+  readonly #decoded: DecodedRows<unknown>;
 
-  const trust = (id: string) => read<StoredTrust>(rowKey.trust(id));
+  constructor(rows: RowReader) {
+    this.#rows = rows;
+    this.#decoded = new DecodedRows<unknown>(rows, (key) => {
+      const row = rows.get(key);
+      return row && readJson(row);
+    });
+  }
 
-  /** What `take` makes of the rows under a prefix, up to `most`. */
-  async function gather<Value>(
+  read<Value>(key: string): Value | undefined {
+    return this.#decoded.get(key) as Value | undefined;
+  }
+
+  /** Those that `keep` wants, above `after`, up to `most`. */
+  all<Value>(
+    prefix: string,
+    most: number,
+    keep: (value: Value) => boolean = () => true,
+    after = '',
+  ): Promise<readonly Value[]> {
+    const take = (_rest: string, row: Uint8Array) => {
+      const value = readJson<Value>(row);
+      return keep(value) ? value : undefined;
+    };
+    return this.gather(prefix, most, take, after);
+  }
+
+  /** What `take` makes of the rows under a prefix, above `after`, up to `most`. */
+  async gather<Value>(
     prefix: string,
     most: number,
     take: (rest: string, row: Uint8Array) => Value | undefined,
     after = '',
   ): Promise<readonly Value[]> {
-    const cursor = rows.scan(under(prefix, after));
+    const cursor = this.#rows.scan(under(prefix, after));
     const found: Value[] = [];
     try {
       for (;;) {
@@ -302,56 +322,44 @@ export function createIdentityById(rows: RowReader): IdentityById {
       await cursor.close();
     }
   }
+}
 
+export function createIdentityById(reader: RowReader): IdentityById {
+  const rows = new IdentityRows(reader);
+  const get = <Kind extends ThingKind>(kind: Kind, id: string) =>
+    rows.read<Things[Kind]>(rowKey.thing(kind, id));
+  const assignment = (id: string) => rows.read<StoredAssignment>(rowKey.assignment(id));
+  const trust = (id: string) => rows.read<StoredTrust>(rowKey.trust(id));
   return {
-    changes: () => rows.changes,
+    changes: () => reader.changes,
     get,
-    idOf: (kind, scopeId, name) => read<string>(rowKey.name(kind, scopeId, name)),
-    revision: (kind, id) => get(kind, id)?.revision ?? read<number>(rowKey.gone(kind, id)),
-    claim: (kind, scopeId, name) => read(rowKey.claim(claimId(kind, scopeId, name))),
+    idOf: (kind, scopeId, name) => rows.read<string>(rowKey.name(kind, scopeId, name)),
+    revision: (kind, id) => get(kind, id)?.revision ?? rows.read<number>(rowKey.gone(kind, id)),
+    claim: (kind, scopeId, name) => rows.read(rowKey.claim(claimId(kind, scopeId, name))),
     assignment: (actorId, targetId) => assignment(assignmentId(actorId, targetId)),
     assignmentRevision(actorId, targetId) {
       const id = assignmentId(actorId, targetId);
-      return assignment(id)?.revision ?? read<number>(rowKey.gone('assignment', id));
+      return assignment(id)?.revision ?? rows.read<number>(rowKey.gone('assignment', id));
     },
-    ec2Credential: (accessKeyId) => read(rowKey.ec2(accessKeyId)),
-    applicationCredential: (credentialId) => read(rowKey.application(credentialId)),
-    credential: (credentialId) => read(rowKey.credential(credentialId)),
-    credentials: (most, keep, after) =>
-      gather(
-        rowKey.credential(''),
-        most,
-        (_id, row) => {
-          const credential = readJson<StoredCredential>(row);
-          return keep(credential) ? credential : undefined;
-        },
-        after,
-      ),
+    ec2Credential: (accessKeyId) => rows.read(rowKey.ec2(accessKeyId)),
+    applicationCredential: (credentialId) => rows.read(rowKey.application(credentialId)),
+    credential: (credentialId) => rows.read(rowKey.credential(credentialId)),
+    credentials: (most, keep, after) => rows.all(rowKey.credential(''), most, keep, after),
     trust,
-    trustRevision: (id) => trust(id)?.revision ?? read<number>(rowKey.gone('trust', id)),
-    trustsOf: (userId, most) => gather(rowKey.trustOf(userId, ''), most, (id) => trust(id)),
-    trusts: (most, after) => gather(rowKey.trust(''), most, (_id, row) => readJson<StoredTrust>(row), after),
-    catalog: () => read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
-    federation: () => read<StoredFederation>(rowKey.federation) ?? NO_FEDERATION,
-    quotas: () => read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
-    list: (kind, most, keep = () => true, after = '') =>
-      gather(
-        rowKey.thing(kind, ''),
-        most,
-        (_id, row) => {
-          const thing = readJson<Things[typeof kind]>(row);
-          return keep(thing) ? thing : undefined;
-        },
-        after,
-      ),
-    childrenOf: (parentId, most) => gather(rowKey.child(parentId, ''), most, (id) => id),
-    membersOf: (groupId, most) => gather(rowKey.member(groupId, ''), most, (id) => id),
-    assignmentsOf: (actorId, most) =>
-      gather(rowKey.assignment(assignmentId(actorId, '')), most, (_id, row) =>
-        readJson<StoredAssignment>(row),
-      ),
+    trustRevision: (id) => trust(id)?.revision ?? rows.read<number>(rowKey.gone('trust', id)),
+    trustsOf: (userId, most) => rows.gather(rowKey.trustOf(userId, ''), most, (id) => trust(id)),
+    trusts: (most, after) => rows.all(rowKey.trust(''), most, undefined, after),
+    catalog: () => rows.read<StoredCatalog>(rowKey.catalog) ?? NO_CATALOG,
+    federation: () => rows.read<StoredFederation>(rowKey.federation) ?? NO_FEDERATION,
+    quotas: () => rows.read<StoredQuotas>(rowKey.quotas) ?? NO_QUOTAS,
+    list: (kind, most, keep, after) => rows.all(rowKey.thing(kind, ''), most, keep, after),
+    childrenOf: (parentId, most) => rows.gather(rowKey.child(parentId, ''), most, (id) => id),
+    membersOf: (groupId, most) => rows.gather(rowKey.member(groupId, ''), most, (id) => id),
+    assignmentsOf: (actorId, most) => rows.all(rowKey.assignment(assignmentId(actorId, '')), most),
     assignmentsOn: (targetId, most) =>
-      gather(rowKey.onTarget(targetId, ''), most, (actorId) => assignment(assignmentId(actorId, targetId))),
-    assignments: (most) => gather(rowKey.assignment(''), most, (_id, row) => readJson<StoredAssignment>(row)),
+      rows.gather(rowKey.onTarget(targetId, ''), most, (actorId) =>
+        assignment(assignmentId(actorId, targetId)),
+      ),
+    assignments: (most) => rows.all(rowKey.assignment(''), most),
   };
 }
