@@ -11,6 +11,8 @@ interface Connection {
   inFlight: number;
   /** The latest of its answers. */
   response: HttpResponse | undefined;
+  /** Of requests in flight. */
+  readonly responses: Set<HttpResponse>;
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, number>> = {
@@ -23,8 +25,14 @@ export class Connections {
   #closing = false;
 
   add(socket: Socket): void {
-    this.#open.set(socket, { socket, inFlight: 0, response: undefined });
-    socket.once('close', () => this.#open.delete(socket));
+    const connection = { socket, inFlight: 0, response: undefined, responses: new Set<HttpResponse>() };
+    this.#open.set(socket, connection);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      // After node has told whom it tells: an answer that waits behind another on a lost connection hears
+      // nothing of it, and whoever writes it would wait for ever.
+      if (connection.responses.size > 0) setImmediate(() => tellLost(connection.responses));
+    });
   }
 
   /** A request has come in. */
@@ -33,8 +41,10 @@ export class Connections {
     if (!connection) return;
     connection.inFlight++;
     connection.response = response;
+    connection.responses.add(response);
     if (this.#closing) response.shouldKeepAlive = false;
     response.on('close', () => {
+      if (!connection.responses.delete(response)) return;
       connection.inFlight--;
       if (this.#closing && connection.inFlight === 0) connection.socket.destroySoon();
     });
@@ -69,4 +79,11 @@ export class Connections {
     // A request whose body cannot be parsed on will never end by itself.
     socket.end(answer, () => answering && socket.destroy());
   };
+}
+
+function tellLost(responses: ReadonlySet<HttpResponse>): void {
+  for (const response of [...responses]) {
+    response.destroy();
+    response.emit('close');
+  }
 }

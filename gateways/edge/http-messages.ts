@@ -54,5 +54,6 @@ export interface HttpResponse {
   /** `finish`: as writableFinished; `close`: the answer is over, whole or not. */
   on(event: 'finish' | 'close', listener: () => void): unknown;
   off(event: 'finish' | 'close', listener: () => void): unknown;
+  emit(event: 'close'): boolean;
   prependOnceListener(event: 'finish' | 'close', listener: () => void): unknown;
 }

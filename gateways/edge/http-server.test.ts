@@ -47,6 +47,31 @@ async function serve(t: ExecutionContext, handler: RequestHandler) {
   return { clock, server, errors, open, entry, port };
 }
 
+test('an answer that waits behind another hears that its connection was lost', async (t) => {
+  const waiting: HttpResponse[] = [];
+  let told: () => void = () => undefined;
+  const isTold = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const { server, open, entry } = await serve(t, (_request, response) => {
+    waiting.push(response);
+    if (waiting.length < 2) return;
+    response.on('close', told);
+    // Node gives it to a connection only when the first is over, and calls nobody back.
+    response.write(Buffer.alloc(100_000), () => undefined);
+    client.close();
+  });
+  const client = await open();
+  // What makes it node's: both requests are read at once.
+  const request = 'GET / HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\n\r\n';
+  client.send(request + request);
+  await isTold;
+  t.true(waiting[1]?.destroyed);
+  t.is((await entry()).complete, false);
+  t.is((await entry()).complete, false);
+  await server.close();
+});
+
 for (const { name: lane, line } of HTTP_LANES) {
   const GET = `GET /path?a=b HTTP/1.1\r\n${line}Host: h\r\nUser-Agent: tester\r\n\r\n`;
 

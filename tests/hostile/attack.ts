@@ -146,8 +146,9 @@ class Attack implements Findings {
       if (then === 'and wait') this.#complain(hostile, 'was not answered');
     }
     for (const other of more) {
-      // What follows what was taken for the whole request is no request: the parser may say so.
-      const ofParser = other.status >= 400 && other.headers.get('content-type') === 'text/plain';
+      // What follows what was taken for the whole request is no request: the parser may say so, and ends.
+      const ends = other.headers.get('connection')?.toLowerCase() === 'close';
+      const ofParser = ends && other.status >= 400 && other.headers.get('content-type') === 'text/plain';
       if (!ofParser) this.#complain(hostile, `was answered again: ${shown(other)}`);
     }
   }

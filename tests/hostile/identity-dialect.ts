@@ -14,7 +14,8 @@ import {
   withHeader,
 } from './dialect.ts';
 import { letters, SEGMENTS, TEXTS } from './hostile-values.ts';
-import { documentFor, type IdentityIds, spoiltJson } from './identity-documents.ts';
+import { documentFor, type IdentityIds } from './identity-documents.ts';
+import { spoiltJson } from './spoilt-json.ts';
 
 /** What the attacker finds. What is named here may be changed and deleted. */
 export interface IdentityScene extends IdentityIds {

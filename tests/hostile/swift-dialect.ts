@@ -1,0 +1,318 @@
+// Owns Swift as it is attacked by a member of a project: its legal requests, and what of them is worth
+// spoiling.
+
+import { hash } from 'node:crypto';
+import type { Chance } from '#tests/simulation/world.ts';
+import type { Answer } from './answers.ts';
+import {
+  type Dialect,
+  type Draft,
+  type Forgery,
+  type HeaderLine,
+  type HostileCase,
+  type Mangling,
+  type Probe,
+  withHeader,
+} from './dialect.ts';
+import { letters, NUMBERS, noise, SEGMENTS, TEXTS } from './hostile-values.ts';
+import { spoiltJson } from './spoilt-json.ts';
+
+/** What the attacker finds: all of it the attacker's own but the sentinel. */
+export interface SwiftScene {
+  readonly host: string;
+  readonly token: string;
+  readonly projectId: string;
+  /** Of which the container `sentinel` is, whose objects contain `SENTINEL`. */
+  readonly otherProjectId: string;
+}
+
+export const SENTINEL = 'none of your business';
+export const KEYS = 32;
+/** The content of `probed/p`, which no hostile request names. */
+export const PROBED = Array.from({ length: 2_000 }, (_, index) => String(index).padStart(5, '0')).join('');
+
+const NOTHING = Buffer.alloc(0);
+const ROOT = '/object-store/v1';
+const PROBE_BYTES = 8;
+const SUCCESSES = new Set([200, 201, 202, 204, 206, 304]);
+const FAILURES = new Set([
+  400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 416, 417, 422, 431, 499, 501,
+]);
+
+const HEADERS = [
+  ...['X-Auth-Token', 'X-Service-Token', 'X-Auth-User', 'X-Auth-Key', 'X-Storage-Token', 'X-Storage-Policy'],
+  ...['X-Copy-From', 'X-Copy-From-Account', 'Destination', 'Destination-Account', 'X-Fresh-Metadata', 'ETag'],
+  ...['X-Object-Manifest', 'X-Delete-At', 'X-Delete-After', 'X-Object-Meta-A', 'X-Remove-Object-Meta-A'],
+  ...['X-Container-Read', 'X-Container-Write', 'X-Container-Meta-A', 'X-Container-Meta-Quota-Count'],
+  ...[
+    'X-Container-Sync-To',
+    'X-Versions-Location',
+    'X-History-Location',
+    'X-Versions-Enabled',
+    'X-Symlink-Target',
+  ],
+  ...[
+    'X-Container-Meta-Access-Control-Allow-Origin',
+    'X-Account-Meta-Temp-URL-Key',
+    'X-Account-Access-Control',
+  ],
+  ...[
+    'X-Timestamp',
+    'X-Newest',
+    'X-Detect-Content-Type',
+    'X-Static-Large-Object',
+    'X-Backend-Storage-Policy-Index',
+  ],
+  ...['X-Trans-Id-Extra', 'X-If-Delete-At', 'X-Object-Sysmeta-A', 'X-Container-Sysmeta-A', 'Accept'],
+];
+const QUERIES = [
+  ...[
+    'format=json',
+    'format=xml',
+    'format=x',
+    'limit=-1',
+    'limit=99999',
+    'marker=%00',
+    'end_marker=a',
+    'path=/',
+  ],
+  ...[
+    'delimiter=%2F%2F',
+    'reverse=on',
+    'prefix=k&delimiter=1',
+    'multipart-manifest=put',
+    'multipart-manifest=get',
+  ],
+  ...[
+    'multipart-manifest=delete',
+    'bulk-delete',
+    'extract-archive=tar.gz',
+    'temp_url_sig=a&temp_url_expires=1',
+  ],
+  ...[
+    'symlink=get',
+    'version-id=x',
+    'states=listing',
+    'inline',
+    'ignore-range',
+    'part-number=1',
+    'versions=true',
+  ],
+];
+const RANGES = [
+  'bytes=0-0,2-3,5-',
+  'bytes=0-1,0-1,0-1',
+  `bytes=${'0-1,'.repeat(500)}0-1`,
+  'bytes=-5,0-',
+  'bytes=9-1',
+];
+
+const request = (
+  method: string,
+  path: string,
+  query = '',
+  body: Buffer = NOTHING,
+  headers: readonly HeaderLine[] = [],
+): Draft => ({ method, path, query, headers, body });
+
+export class SwiftDialect implements Dialect {
+  readonly host: string;
+  readonly #scene: SwiftScene;
+  readonly #account: string;
+  readonly #other: string;
+  readonly #draws: readonly ((chance: Chance) => Draft)[];
+
+  constructor(scene: SwiftScene) {
+    this.host = scene.host;
+    this.#scene = scene;
+    this.#account = `${ROOT}/AUTH_${scene.projectId}`;
+    this.#other = `${ROOT}/AUTH_${scene.otherProjectId}`;
+    this.#draws = [...this.#objects(), ...this.#objects(), ...this.#manifests(), ...this.#containers()];
+  }
+
+  draw(chance: Chance): Draft {
+    return chance.pick(this.#draws)(chance);
+  }
+
+  #objects(): ((chance: Chance) => Draft)[] {
+    const at = (chance: Chance) => `k${chance.whole(0, KEYS - 1)}`;
+    const path = (chance: Chance) => `${this.#account}/hostile/${at(chance)}`;
+    const content = (chance: Chance) => noise(chance, chance.pick([0, 1, 100, 9_000]));
+    const later = [['X-Delete-After', '9000']] as const;
+    return [
+      (chance) => request('GET', path(chance)),
+      (chance) => request('GET', path(chance), '', NOTHING, [['Range', chance.pick(RANGES)]]),
+      (chance) => request('HEAD', path(chance)),
+      (chance) => request('PUT', path(chance), '', content(chance), [['X-Object-Meta-A', 'b']]),
+      (chance) => request('PUT', path(chance), '', content(chance), later),
+      (chance) => request('PUT', path(chance), '', NOTHING, [['X-Copy-From', `hostile/${at(chance)}`]]),
+      (chance) => request('COPY', path(chance), '', NOTHING, [['Destination', `hostile/${at(chance)}`]]),
+      (chance) => request('POST', path(chance), '', NOTHING, [['X-Object-Meta-B', 'c']]),
+      (chance) => request('DELETE', path(chance)),
+      (chance) =>
+        request(
+          'POST',
+          this.#account,
+          'bulk-delete',
+          Buffer.from(`hostile/x1\nhostile/${letters(chance, 3)}\n`),
+        ),
+    ];
+  }
+
+  #manifests(): ((chance: Chance) => Draft)[] {
+    const path = `${this.#account}/hostile/large`;
+    return [
+      (chance) => request('PUT', path, 'multipart-manifest=put', this.#manifest(chance)),
+      () => request('GET', path, 'multipart-manifest=get&format=raw'),
+      () => request('DELETE', path, 'multipart-manifest=delete'),
+      () => request('PUT', `${path}-dynamic`, '', NOTHING, [['X-Object-Manifest', 'hostile/k']]),
+      () => request('GET', `${path}-dynamic`),
+    ];
+  }
+
+  #manifest(chance: Chance): Buffer {
+    const segments = [1, 2].map((number) => ({
+      path: `/segments/s${number}`,
+      etag: hash('md5', 'segment'),
+      size_bytes: 7,
+      ...(chance.happens(0.3) && { range: '1-3' }),
+    }));
+    return Buffer.from(JSON.stringify([...segments, { data: Buffer.from('inline').toString('base64') }]));
+  }
+
+  #containers(): ((chance: Chance) => Draft)[] {
+    const made = (chance: Chance) => `${this.#account}/made-${chance.whole(0, 19)}`;
+    const listing = (chance: Chance) => `${chance.pick(QUERIES)}&limit=9`;
+    return [
+      (chance) => request('GET', this.#account, listing(chance)),
+      () => request('HEAD', this.#account),
+      () => request('POST', this.#account, '', NOTHING, [['X-Account-Meta-A', 'b']]),
+      (chance) => request('GET', `${this.#account}/hostile`, listing(chance)),
+      (chance) =>
+        request('GET', `${this.#account}/hostile`, `prefix=k&delimiter=1&marker=k1&${chance.pick(QUERIES)}`),
+      () =>
+        request('POST', `${this.#account}/hostile`, '', NOTHING, [['X-Container-Read', '.r:*,.rlistings']]),
+      (chance) => request('PUT', made(chance), '', NOTHING, [['X-Container-Meta-A', 'b']]),
+      (chance) => request('DELETE', made(chance)),
+      () => request('GET', '/info'),
+      () =>
+        request('GET', '/auth/v1.0', '', NOTHING, [
+          ['X-Auth-User', 'a:b'],
+          ['X-Auth-Key', 'c'],
+        ]),
+      (chance) => request(chance.pick(['GET', 'PUT', 'POST', 'DELETE']), `${this.#other}/sentinel/s1`),
+      () => request('GET', `${this.#other}/sentinel`, 'format=json'),
+    ];
+  }
+
+  readonly manglings: readonly Mangling[] = [
+    {
+      name: 'a header of Swift spoilt',
+      mangle: (draft, chance) => withHeader(draft, chance.pick(HEADERS), chance.pick(TEXTS)),
+    },
+    {
+      name: 'a number in a header spoilt',
+      mangle: (draft, chance) => withHeader(draft, chance.pick(HEADERS), chance.pick(NUMBERS)),
+    },
+    {
+      name: 'a manifest spoilt',
+      mangle: (draft, chance) => {
+        const body = spoiltJson(this.#manifest(chance), chance);
+        return {
+          ...draft,
+          method: 'PUT',
+          path: `${this.#account}/hostile/large`,
+          query: 'multipart-manifest=put',
+          body,
+        };
+      },
+    },
+    {
+      name: 'many to be deleted',
+      mangle: (draft, chance) => {
+        const lines = Array.from(
+          { length: chance.pick([5, 300, 20_000]) },
+          () => `hostile/${chance.pick(SEGMENTS)}`,
+        );
+        return {
+          ...draft,
+          method: 'POST',
+          path: this.#account,
+          query: 'bulk-delete',
+          body: Buffer.from(lines.join('\n')),
+        };
+      },
+    },
+    {
+      name: 'a strange query',
+      mangle: (draft, chance) => ({ ...draft, query: `${chance.pick(QUERIES)}&${chance.pick(QUERIES)}` }),
+    },
+    {
+      name: 'a copy of the sentinel',
+      mangle: (draft, chance) => {
+        const account = chance.pick(['', `AUTH_${this.#scene.otherProjectId}`]);
+        const from = chance.pick([
+          'sentinel/s1',
+          '/../sentinel/s1',
+          'hostile/../sentinel/s1',
+          '%2Fsentinel%2Fs1',
+        ]);
+        return withHeader(withHeader(draft, 'X-Copy-From', from), 'X-Copy-From-Account', account);
+      },
+    },
+    {
+      name: 'a way to the sentinel',
+      mangle: (draft, chance) => {
+        const up = chance.pick(['..', '%2e%2e', '..%2f..', '../..']);
+        const at = `AUTH_${this.#scene.otherProjectId}/sentinel/s2`;
+        return {
+          ...draft,
+          path: chance.pick([`${this.#account}/${up}/${at}`, `${ROOT}/${at}`, `${ROOT}//${at}`]),
+        };
+      },
+    },
+  ];
+
+  readonly forgeries: readonly Forgery[] = [
+    {
+      name: 'another signature',
+      mustRefuse: false,
+      mangle: (draft) => withHeader(draft, 'X-Auth-Token', `${this.#scene.token.slice(0, -4)}AAAA`),
+    },
+    {
+      name: 'a spoilt token',
+      mustRefuse: false,
+      mangle: (draft, chance) => withHeader(draft, 'X-Auth-Token', chance.pick(TEXTS)),
+    },
+  ];
+
+  seal(draft: Draft, chance: Chance): Draft {
+    const has = (name: string) => draft.headers.some(([each]) => each.toLowerCase() === name);
+    const host = has('host') ? [] : ([['Host', this.host]] as const);
+    const own =
+      has('x-auth-token') || chance.happens(0.05) ? [] : ([['X-Auth-Token', this.#scene.token]] as const);
+    return { ...draft, headers: [...host, ...own, ...draft.headers] };
+  }
+
+  probe(index: number): Probe {
+    const from = index % (PROBED.length - PROBE_BYTES);
+    const headers: HeaderLine[] = [
+      ['Host', this.host],
+      ['X-Auth-Token', this.#scene.token],
+      ['Range', `bytes=${from}-${from + PROBE_BYTES - 1}`],
+    ];
+    return {
+      draft: request('GET', `${this.#account}/probed/p`, '', NOTHING, headers),
+      isAnsweredBy: ({ status, headers, body }) =>
+        status === 206 &&
+        headers.get('content-range')?.startsWith(`bytes ${from}-`) === true &&
+        body === PROBED.slice(from, from + PROBE_BYTES),
+    };
+  }
+
+  complaint({ draft }: HostileCase, { status, body }: Answer): string | undefined {
+    if (body.includes(SENTINEL)) return 'the sentinel was read';
+    if (draft.path.startsWith(`${this.#other}/`) && status < 400) return `${status} at the sentinel`;
+    return SUCCESSES.has(status) || FAILURES.has(status) ? undefined : `${status} is not documented: ${body}`;
+  }
+}
