@@ -122,6 +122,7 @@ test('a manifest that is wrong is refused, with all that is wrong', async (t) =>
   const documents = [
     ...['{', '{}', '[]', '[1]', '[{"path":"a"}]', '[{"path":1}]', '[{"data":"AA=="}]', '[{"data":"!"}]'],
     ...['[{"path":"/a/b","more":1}]', '[{"path":"/a/b","range":"x"}]', '[{"path":"/a/b","size_bytes":-1}]'],
+    ...['[{"path":"/a/b","size_bytes":{"toString":null}}]', '[{"path":"/a/b","size_bytes":[]}]'],
   ];
   for (const body of documents) {
     t.is((await server.call('PUT', '/whole/wrong?multipart-manifest=put', { body })).status, 400, body);

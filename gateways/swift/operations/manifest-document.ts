@@ -64,7 +64,9 @@ function entryOf(value: unknown): ManifestEntry | string {
   if (slash <= 0 || slash === bare.length - 1)
     return 'path does not refer to an object. Path must be of the form /container/object.';
   if (etag !== undefined && etag !== null && typeof etag !== 'string') return 'etag must be a string or null';
-  const sizeBytes = size === undefined || size === null ? undefined : Number(size);
+  // Of an object JavaScript would first ask its own `toString`, which is whatever the client wrote there.
+  const isNumber = typeof size === 'number' || typeof size === 'string';
+  const sizeBytes = size === undefined || size === null ? undefined : isNumber ? Number(size) : Number.NaN;
   if (sizeBytes !== undefined && !(Number.isSafeInteger(sizeBytes) && sizeBytes > 0))
     return 'invalid size_bytes';
   if (range !== undefined && range !== null && (typeof range !== 'string' || !isRange(range)))
