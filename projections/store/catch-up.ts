@@ -57,6 +57,7 @@ export class CatchUp {
   /** Resolves when it may go on. @throws what a commit threw. */
   async apply(events: readonly RecordedEvent[]): Promise<void> {
     for (const event of events) this.#apply(event);
+    for (const table of this.#options.tables) table.settle();
     if (!this.#isFull()) return;
     await this.#committed();
     this.#beginCommit();

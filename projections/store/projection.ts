@@ -64,6 +64,11 @@ export interface Projection {
   readonly writesOnly?: true;
   /** Pure but for `rows`. */
   apply(event: RecordedEvent, rows: RowWriter): void;
+  /**
+   * Called after some events, before anybody reads what they made, or it becomes durable: for sums, which are
+   * then written once for all of them. How many events that were must not show.
+   */
+  settle?(rows: RowWriter): void;
 }
 
 /** Follows the log and keeps the tables of all its projections. */

@@ -50,6 +50,11 @@ export class Table implements RowWriter {
     if (offset >= (this.resumeAt[partition] ?? 0)) this.projection.apply(event, rows);
   }
 
+  /** After the last of some events. */
+  settle(): void {
+    this.projection.settle?.(this);
+  }
+
   /** Hands the pending rows over to be written, with the checkpoint that they bring about. */
   freeze(applied: Cursor): TableWrite {
     const { name, version } = this.projection;

@@ -26,9 +26,13 @@ export const usageByBucket: Projection = {
   version: 2,
   families: [buckets.family, objects.family],
   apply(event: RecordedEvent, rows: RowWriter): void {
-    if (event.stream.startsWith(BUCKET_STREAM)) applyBucket(event, rows);
-    else applyObject(event, rows);
+    if (event.stream.startsWith(BUCKET_STREAM)) {
+      // Its row comes or goes.
+      settleSums(rows);
+      applyBucket(event, rows);
+    } else applyObject(event, rows);
   },
+  settle: settleSums,
 };
 
 function applyBucket({ type, stream, payload }: RecordedEvent, rows: RowWriter): void {
@@ -60,44 +64,44 @@ function applyObject({ type, stream, payload, revision }: RecordedEvent, rows: R
     if (before.expiresMs > 0) rows.delete(endKey(before.expiresMs, name));
     if (after.expiresMs > 0) rows.put(endKey(after.expiresMs, name), NO_BYTES);
   }
-  const objectsMore = Number(isThere) - Number(row !== undefined);
-  const bytesMore = after.sizeBytes - before.sizeBytes;
-  if (objectsMore === 0 && bytesMore === 0) return;
-  const usageKey = bucketKeys.of(bucket);
-  const used = bucketUsage(rows.get(usageKey));
-  const { owner } = used;
-  rows.put(
-    usageKey,
-    encodeBucket({ objects: used.objects + objectsMore, bytes: used.bytes + bytesMore, owner }),
-  );
-  addToOwner(rows, owner, 0, objectsMore, bytesMore);
+  const sums = pendingOf(rows);
+  const sum = sums.get(bucket) ?? { objects: 0, bytes: 0 };
+  sum.objects += Number(isThere) - Number(row !== undefined);
+  sum.bytes += after.sizeBytes - before.sizeBytes;
+  sums.set(bucket, sum);
 }
 
-/** One event after the other is of the same bucket: a text that is kept is found faster than a new one. */
-class LastKey {
-  readonly #make: (name: string) => string;
-  #name = '';
-  #key: string;
-
-  constructor(make: (name: string) => string) {
-    this.#make = make;
-    this.#key = make('');
-  }
-
-  of(name: string): string {
-    if (name !== this.#name) {
-      this.#name = name;
-      this.#key = this.#make(name);
-    }
-    return this.#key;
-  }
+/** What came to a bucket, or went, since its row was written. */
+interface Pending {
+  objects: number;
+  bytes: number;
 }
 
-const bucketKeys = new LastKey(bucketUsageKey);
-const ownerKeys = new LastKey(ownerUsageKey);
+/** By table, then by bucket: empty whenever anybody but this file looks at the table. */
+const pending = new WeakMap<RowWriter, Map<string, Pending>>();
+
+function pendingOf(rows: RowWriter): Map<string, Pending> {
+  const known = pending.get(rows);
+  if (known) return known;
+  const made = new Map<string, Pending>();
+  pending.set(rows, made);
+  return made;
+}
+
+function settleSums(rows: RowWriter): void {
+  const sums = pendingOf(rows);
+  for (const [bucket, more] of sums) {
+    const key = bucketUsageKey(bucket);
+    const { objects: count, bytes, owner } = bucketUsage(rows.get(key));
+    // Also where nothing came of it: whether there is a row must not depend on when sums are settled.
+    rows.put(key, encodeBucket({ objects: count + more.objects, bytes: bytes + more.bytes, owner }));
+    addToOwner(rows, owner, 0, more.objects, more.bytes);
+  }
+  sums.clear();
+}
 
 function addToOwner(rows: RowWriter, owner: string, bucketsMore: number, more: number, bytesMore: number) {
-  const key = ownerKeys.of(owner);
+  const key = ownerUsageKey(owner);
   const { buckets: count, objects: objectCount, bytes } = ownerUsage(rows.get(key));
   rows.put(
     key,
