@@ -47,9 +47,12 @@ class Drain implements WatchedBody {
 
   start(): void {
     const request = this.#request;
+    const over = () => this.#watch.delete(this);
     request.on('data', this.#onData);
-    request.on('close', () => this.#watch.delete(this));
-    request.on('error', () => this.#watch.delete(this));
+    // On a plain connection the end of a body closes nothing: what follows must not be cut off for it.
+    request.on('end', over);
+    request.on('close', over);
+    request.on('error', over);
     // Marks the body as consumed by us.
     request.read?.(0);
     request.resume();

@@ -73,6 +73,24 @@ test('an answer that waits behind another hears that its connection was lost', a
 });
 
 for (const { name: lane, line } of HTTP_LANES) {
+  test(`${lane}: a connection outlives the time that a body which nobody took might have taken`, async (t) => {
+    const { clock, server, open } = await serve(t, (_request, response) => void response.end('no'));
+    const client = await open();
+    client.send(`PUT / HTTP/1.1\r\n${line}Host: h\r\nContent-Length: 10\r\n\r\n01234`);
+    await client.until(/no$/);
+    client.send('56789');
+    for (let round = 0; round < 8; round++) {
+      client.forget();
+      client.send(`GET / HTTP/1.1\r\n${line}Host: h\r\n\r\n`);
+      await client.until(/no$/);
+      clock.advance(limits.httpBodyIdleTimeoutMs / 4);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    t.false(client.socket.destroyed);
+    client.close();
+    await server.close();
+  });
+
   const GET = `GET /path?a=b HTTP/1.1\r\n${line}Host: h\r\nUser-Agent: tester\r\n\r\n`;
 
   test(`${lane}: each request has its own id, and one line of access log`, async (t) => {
