@@ -73,7 +73,7 @@ test('an answer that waits behind another hears that its connection was lost', a
 });
 
 for (const { name: lane, line } of HTTP_LANES) {
-  test(`${lane}: a connection outlives the time that a body which nobody took might have taken`, async (t) => {
+  test(`${lane}: a connection outlives the time that a dropped body might have taken`, async (t) => {
     const { clock, server, open } = await serve(t, (_request, response) => void response.end('no'));
     const client = await open();
     client.send(`PUT / HTTP/1.1\r\n${line}Host: h\r\nContent-Length: 10\r\n\r\n01234`);
