@@ -52,14 +52,17 @@ export async function authorise(asking: Asking, need: Need, address: Address): P
   if (token && need.role) {
     const role = token.isCloudAdmin ? 'admin' : roleIn(token, project);
     if (role && isEnough(role, need.role === 'reader' ? 'read-objects' : 'write-objects')) {
+      // Who may do everything must not fill an account that nobody has.
+      if (!asking.gateway.identity.view.get('project', project)?.enabled) throw new SwiftError(404);
       const caller = callerOf(asking, project, role);
-      return { caller, isOwn: true, isReseller: token.isCloudAdmin };
+      return { caller, isOwn: true, isWriter: role !== 'reader', isReseller: token.isCloudAdmin };
     }
   }
   if (need.acl && (await isListed(asking, need, address))) {
     // The list has said what the caller may: no more than that is asked of the cloud.
     const role = need.acl === 'read' ? 'reader' : 'member';
-    return { caller: callerOf(asking, project, role), isOwn: false, isReseller: false };
+    const caller = callerOf(asking, project, role);
+    return { caller, isOwn: false, isWriter: false, isReseller: false };
   }
   throw token ? new SwiftError(403) : unauthorised(project);
 }

@@ -35,8 +35,10 @@ export interface GatewayContext {
 /** Who calls, as what the account's own project lets it. */
 export interface Authorised {
   readonly caller: Caller;
-  /** By a role in the account's project, and so shown what only its own people see. */
+  /** By a role in the account's project. */
   readonly isOwn: boolean;
+  /** By one that may change things there, and so shown whom the lists let in. */
+  readonly isWriter: boolean;
   /** Administers the cloud. */
   readonly isReseller: boolean;
 }

@@ -17,6 +17,7 @@ const NOWHERE: Address = { project: '', container: '', object: '' };
 const NOBODY: Authorised = {
   caller: { accountId: 'nobody', role: 'reader', requestId: '' },
   isOwn: false,
+  isWriter: false,
   isReseller: false,
 };
 const VERSION_PATH = `${ROOT}/v1/`;

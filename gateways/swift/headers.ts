@@ -220,15 +220,15 @@ function isTrueQuota(name: string, value: string): string {
   return value;
 }
 
-/** @param isOwn whether who may read and write is shown */
+/** @param isWriter whether who may read and write is shown */
 export function addProperties(
   headers: string[],
   kind: 'Container' | 'Account',
   properties: Values,
-  isOwn: boolean,
+  isWriter: boolean,
 ): void {
   for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith('access/') && !isOwn) continue;
+    if (name.startsWith('access/') && !isWriter) continue;
     const shown = PROPERTY_HEADERS[name] ?? `Meta-${titled(name.slice(META.length))}`;
     if (TOKEN.test(shown)) headers.push(`X-${kind}-${shown}`, toHeader(value));
   }

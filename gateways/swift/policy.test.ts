@@ -102,6 +102,9 @@ test.serial('a reader of the project reads, and changes nothing', async (t) => {
   ] as const) {
     t.true((await server.call(method, path, { token })).status < 300, path);
   }
+  await server.call('POST', '/kept', { headers: { 'X-Container-Read': 'somebody:else' } });
+  t.true((await server.call('HEAD', '/kept')).headers.has('x-container-read'));
+  t.false((await server.call('HEAD', '/kept', { token })).headers.has('x-container-read'));
   const headers = { Destination: '/kept/c' };
   t.is((await server.call('COPY', '/kept/a', { token, headers })).status, 403);
   t.true(await nothingChanged());
@@ -115,6 +118,8 @@ test.serial('a member of the project, and who administers the cloud, may all', a
     t.is((await server.call('DELETE', '/passing/a', { token })).status, 204);
     t.is((await server.call('DELETE', '/passing', { token })).status, 204);
   }
+  const { token } = server.admin;
+  t.is((await server.raw('PUT', '/object-store/v1/AUTH_nobodys/new', { token })).status, 404);
   const headers = { 'X-Account-Meta-Quota-Bytes': '1000000' };
   t.is((await server.call('POST', '', { token: member.token, headers })).status, 403);
   t.is((await server.call('POST', '', { token: server.admin.token, headers })).status, 204);

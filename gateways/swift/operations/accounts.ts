@@ -91,7 +91,7 @@ async function accountHeaders(call: SwiftCall): Promise<string[]> {
   const policy = `X-Account-Storage-Policy-${STORAGE_POLICY[0]?.toUpperCase()}${STORAGE_POLICY.slice(1)}`;
   headers.push(`${policy}-Container-Count`, String(buckets), `${policy}-Object-Count`, String(objects));
   headers.push(`${policy}-Bytes-Used`, String(bytes), 'X-Timestamp', timestamp(space.changedMs ?? 0));
-  addProperties(headers, 'Account', space.properties, call.isOwn);
+  addProperties(headers, 'Account', space.properties, call.isWriter);
   headers.push('Accept-Ranges', 'bytes');
   return headers;
 }

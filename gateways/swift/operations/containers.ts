@@ -95,7 +95,7 @@ export function containerHeaders(call: SwiftCall, bucket: StoredBucket): string[
     ...['X-Timestamp', timestamp(bucket.createdMs)],
     ...['Last-Modified', httpDate(lastModifiedMs(bucket.createdMs)), 'X-Storage-Policy', STORAGE_POLICY],
   ];
-  addProperties(headers, 'Container', bucket.properties, call.isOwn);
+  addProperties(headers, 'Container', bucket.properties, call.isWriter);
   headers.push('Accept-Ranges', 'bytes');
   return headers;
 }
