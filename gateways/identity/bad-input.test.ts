@@ -35,3 +35,15 @@ test('a document that breaks off is not an error of ours', async (t) => {
   t.is((await server.call('GET', '/v3')).status, 200);
   t.deepEqual(server.logged, []);
 });
+
+test('a tag of any characters is made, and named where it is', async (t) => {
+  const token = await server.login();
+  const id = await server.make('/v3/projects', 'project', { name: 'tagged' });
+  for (const tag of ['%00', '%F0%9F%92%A9', '%C3%BC', 'a%0D%0Ab']) {
+    const { status, headers } = await server.call('PUT', `/v3/projects/${id}/tags/${tag}`, { token });
+    t.is(status, 201, tag);
+    t.true(headers.get('location')?.endsWith(`/tags/${tag}`), tag);
+    t.is((await server.call('GET', `/v3/projects/${id}/tags/${tag}`, { token })).status, 204);
+  }
+  t.deepEqual(server.logged, []);
+});

@@ -211,7 +211,12 @@ export const projectOperations = {
       await tag(call, checkedTags([...tags, value]));
       return {
         status: 201,
-        headers: [['Location', `${call.base}/projects/${param(call, 'project_id')}/tags/${value}`]],
+        headers: [
+          [
+            'Location',
+            `${call.base}/projects/${param(call, 'project_id')}/tags/${encodeURIComponent(value)}`,
+          ],
+        ],
       };
     },
   },
