@@ -125,6 +125,7 @@ writeFileSync(
   [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}"`,
     `  font-family="sans-serif" font-size="11">`,
+    '<title>How the cost grows with objects, nodes and events</title>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...plots,
     '</svg>',
