@@ -14,7 +14,6 @@ import { tokensInForce } from './tokens-in-force/tokens-in-force.projection.ts';
 import { createTokensInForce, type TokensInForce } from './tokens-in-force/tokens-in-force.query.ts';
 import { uploadsByBucket } from './uploads-by-bucket/uploads-by-bucket.projection.ts';
 import { createUploadsByBucket, type UploadsByBucket } from './uploads-by-bucket/uploads-by-bucket.query.ts';
-import { usageByBucket } from './usage-by-bucket/usage-by-bucket.projection.ts';
 import { createUsageByBucket, type UsageByBucket } from './usage-by-bucket/usage-by-bucket.query.ts';
 
 export const projections: readonly Projection[] = [
@@ -22,7 +21,6 @@ export const projections: readonly Projection[] = [
   bucketsByName,
   objectsByKey,
   uploadsByBucket,
-  usageByBucket,
   identityById,
   tokensInForce,
 ];
@@ -45,12 +43,13 @@ export function openReadModels(runner: Pick<ProjectionRunner, 'table'>): ReadMod
   const accounts = createAccountsById(runner.table(accountsById.name));
   const identity = createIdentityById(runner.table(identityById.name));
   const tokens = createTokensInForce(runner.table(tokensInForce.name));
+  const buckets = createBucketsByName(runner.table(bucketsByName.name));
   return {
     accounts,
-    buckets: createBucketsByName(runner.table(bucketsByName.name)),
+    buckets,
     objects: createObjectsByKey(objectRows),
     uploads,
-    usage: createUsageByBucket(runner.table(usageByBucket.name)),
+    usage: createUsageByBucket({ objectRows, buckets }),
     identity,
     tokens,
     namedBlobs: createNamedBlobs({ objectRows, uploads, accounts, identity, tokens }),

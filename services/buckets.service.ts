@@ -106,7 +106,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     const { accountId: owner } = caller;
     const { buckets, usage } = this.#context;
-    if (usage.ofOwner(owner).buckets >= limits.s3BucketsPerAccount && !buckets.get(id)) {
+    if (!buckets.get(id) && (await usage.ofOwner(owner)).buckets >= limits.s3BucketsPerAccount) {
       return { rejected: 'too-many-buckets' };
     }
     const command = { type: 'CreateBucket', owner, region } as const;
@@ -153,7 +153,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     if (!isEnough(caller.role, 'list-buckets')) return { rejected: 'access-denied' };
     await this.#context.barrier();
     const { buckets, usage } = this.#context;
-    return { ...buckets.space(caller.accountId), usage: usage.ofOwner(caller.accountId) };
+    return { ...buckets.space(caller.accountId), usage: await usage.ofOwner(caller.accountId) };
   }
 
   async describeSpace(

@@ -84,6 +84,9 @@ class ObjectUseCases implements Objects, ObjectWriter {
     guards: (bucket: StoredBucket) => readonly StreamGuard[] | Rejection<Refused>,
   ): Promise<StoredObject | Rejection<ObjectRejection | Refused>> {
     const conditional = isConditional(command.condition);
+    const over = this.#overQuota(bucket, ownBytes(command.content));
+    const refused = over && (await over);
+    if (refused) return refused;
     const outcome = await runCommand(this.#context.log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
@@ -94,8 +97,6 @@ class ObjectUseCases implements Objects, ObjectWriter {
         const found = this.#buckets.find(caller, bucket, 'write-objects');
         if (isRejected(found)) return found;
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
-        const over = overQuota(this.#context, found, ownBytes(command.content));
-        if (over) return over;
         const more = guards(found);
         if (isRejected(more)) return more;
         const { state, expect } = conditional ? this.#viewOf(bucket, key) : BLIND;
@@ -119,12 +120,18 @@ class ObjectUseCases implements Objects, ObjectWriter {
     if (behind) await behind;
     const bucket = this.#buckets.idOf(caller, request.bucket);
     const { sizeBytes = 0 } = request.source;
-    const refused =
-      refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition) ??
-      overQuota(this.#context, this.#context.buckets.get(bucket) as StoredBucket, sizeBytes);
+    const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, key, condition);
     if (refused) return refused;
+    const over = this.#overQuota(bucket, sizeBytes);
+    const tooMuch = over && (await over);
+    if (tooMuch) return tooMuch;
     const write = pendingWrite(this.#context, bucket);
     return this.#context.writes.track(() => this.#putAllowed(caller, bucket, request, write), write);
+  }
+
+  #overQuota(id: string, sizeBytes: number): ReturnType<typeof overQuota> {
+    const bucket = this.#context.buckets.get(id);
+    return bucket && overQuota(this.#context, bucket, sizeBytes);
   }
 
   async #putAllowed(

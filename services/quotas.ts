@@ -7,18 +7,22 @@ import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.
 import type { BucketUsage } from '#projections/usage-by-bucket/usage-by-bucket.query.ts';
 import type { ServiceContext } from './context.ts';
 
-/** Undefined where an object of that size may be put. What it replaces does not count. */
+/**
+ * Undefined at once where there are no quotas, else once it is known whether an object of that size may be
+ * put. What it replaces does not count.
+ */
 export function overQuota(
   { buckets, usage }: Pick<ServiceContext, 'buckets' | 'usage'>,
   bucket: StoredBucket,
   sizeBytes: number,
-): Rejection<'quota-exceeded'> | undefined {
+): Promise<Rejection<'quota-exceeded'> | undefined> | undefined {
   const { properties } = bucket;
   const ofOwner = buckets.space(bucket.owner).properties;
-  const isOver =
-    (hasQuota(properties) && exceeds(properties, usage.ofBucket(bucket.id), sizeBytes)) ||
-    (hasQuota(ofOwner) && exceeds(ofOwner, usage.ofOwner(bucket.owner), sizeBytes));
-  return isOver ? { rejected: 'quota-exceeded' } : undefined;
+  if (!hasQuota(properties) && !hasQuota(ofOwner)) return undefined;
+  const isOver = async () =>
+    exceeds(properties, usage.ofBucket(bucket.id), sizeBytes) ||
+    (hasQuota(ofOwner) && exceeds(ofOwner, await usage.ofOwner(bucket.owner), sizeBytes));
+  return isOver().then((over) => (over ? { rejected: 'quota-exceeded' } : undefined));
 }
 
 type Properties = StoredBucket['properties'];

@@ -1,11 +1,13 @@
 // Owns the rows of objects-by-key. A present object's row is its event as it stands; what was deleted leaves
-// only its stream's revision, in a range of its own, so that listings never meet it.
+// only its stream's revision, in a range of its own, so that listings never meet it. What all of a bucket's
+// objects hold, and which end when, follows from these rows (usage-rows.ts).
 
 import { assert } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import { objects } from '#core/objects/objects.events.ts';
 import type { Projection, RowWriter } from '../store/projection.ts';
 import { eventRow, rowValue } from '../store/row-value.ts';
+import { replaceWeight, weightOf } from './usage-rows.ts';
 
 const OBJECT_PUT = objects.table.events.ObjectPut.id;
 export const OBJECT_COMPLETED = objects.table.events.ObjectCompleted.id;
@@ -20,7 +22,10 @@ export const deletedRowKey = (bucket: string, key: string): string => `deleted/$
 
 /** Undefined where it is not the row of a present object. */
 export function splitObjectRowKey(rowKey: string): { bucket: string; key: string } | undefined {
-  if (!rowKey.startsWith(PRESENT)) return undefined;
+  return rowKey.startsWith(PRESENT) ? splitPresent(rowKey) : undefined;
+}
+
+function splitPresent(rowKey: string): { bucket: string; key: string } {
   const end = rowKey.indexOf('\0', PRESENT.length);
   return { bucket: rowKey.slice(PRESENT.length, end), key: rowKey.slice(end + 1) };
 }
@@ -30,26 +35,45 @@ const NOTHING = new Uint8Array(0);
 
 export const objectsByKey: Projection = {
   name: 'objects-by-key',
-  version: 1,
+  version: 2,
   families: [objects.family],
-  writesOnly: true,
+  writesMostly: true,
   apply(event: RecordedEvent, rows: RowWriter): void {
-    const { stream, type } = event;
-    const slash = stream.indexOf('/', STREAM_PREFIX.length);
-    const bucket = stream.slice(STREAM_PREFIX.length, slash);
-    const key = stream.slice(slash + 1);
-    if (type === 'ObjectPut') {
-      // The revision that a deletion left is hidden by this row and written again by the next deletion.
-      rows.put(objectRowKey(bucket, key), eventRow(OBJECT_PUT, event));
-    } else if (type === 'ObjectCompleted') {
-      rows.put(objectRowKey(bucket, key), eventRow(OBJECT_COMPLETED, event));
-    } else if (type === 'ObjectDescribed') {
-      rows.put(objectRowKey(bucket, key), eventRow(OBJECT_DESCRIBED, event));
-    } else if (type === 'ObjectDeleted') {
-      rows.delete(objectRowKey(bucket, key));
-      rows.put(deletedRowKey(bucket, key), rowValue(OBJECT_DELETED, event.revision, event.timeMs, NOTHING));
-    } else {
-      assert(false, `objects-by-key knows no ${type}`);
-    }
+    const { bucket, key } = namesIn(event.stream);
+    // What a stream begins with replaces nothing.
+    const before = event.revision === 0 ? undefined : rows.get(objectRowKey(bucket, key));
+    const after = writeRow(event, bucket, key, rows);
+    replaceWeight(rows, bucket, key, before && weightOf(before), after && weightOf(after));
   },
 };
+
+function namesIn(stream: string): { bucket: string; key: string } {
+  const slash = stream.indexOf('/', STREAM_PREFIX.length);
+  return { bucket: stream.slice(STREAM_PREFIX.length, slash), key: stream.slice(slash + 1) };
+}
+
+/** The row of the object that is there then. */
+function writeRow(
+  event: RecordedEvent,
+  bucket: string,
+  key: string,
+  rows: RowWriter,
+): Uint8Array | undefined {
+  const rowKey = objectRowKey(bucket, key);
+  if (event.type === 'ObjectDeleted') {
+    rows.delete(rowKey);
+    rows.put(deletedRowKey(bucket, key), rowValue(OBJECT_DELETED, event.revision, event.timeMs, NOTHING));
+    return undefined;
+  }
+  // The revision that a deletion left is hidden by this row and written again by the next deletion.
+  const row = eventRow(kindOfEvent(event.type), event);
+  rows.put(rowKey, row);
+  return row;
+}
+
+function kindOfEvent(type: string): number {
+  if (type === 'ObjectPut') return OBJECT_PUT;
+  if (type === 'ObjectCompleted') return OBJECT_COMPLETED;
+  if (type === 'ObjectDescribed') return OBJECT_DESCRIBED;
+  assert(false, `objects-by-key knows no ${type}`);
+}

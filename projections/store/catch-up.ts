@@ -29,6 +29,7 @@ interface Target {
 export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #byFamily = new Map<string, Target[]>();
+  readonly #straight: StraightRows[] = [];
   readonly #cursor: number[];
   #batch: RowBatch;
   #committing: Promise<void> | undefined;
@@ -39,14 +40,20 @@ export class CatchUp {
     this.#cursor = [...options.from];
     this.#batch = options.store.batch();
     for (const table of options.tables) {
-      // What a projection reads back while it applies must stay at hand.
-      const rows = table.projection.writesOnly ? new StraightRows(table, () => this.#batch) : table;
+      // What a projection reads back again and again must stay at hand.
+      const rows = table.projection.writesMostly ? this.#straightRows(table) : table;
       for (const family of table.projection.families) {
         const others = this.#byFamily.get(family);
         if (others) others.push({ table, rows });
         else this.#byFamily.set(family, [{ table, rows }]);
       }
     }
+  }
+
+  #straightRows(table: Table): StraightRows {
+    const rows = new StraightRows(table, () => this.#batch);
+    this.#straight.push(rows);
+    return rows;
   }
 
   /** What is applied, durable or not. */
@@ -57,7 +64,6 @@ export class CatchUp {
   /** Resolves when it may go on. @throws what a commit threw. */
   async apply(events: readonly RecordedEvent[]): Promise<void> {
     for (const event of events) this.#apply(event);
-    for (const table of this.#options.tables) table.settle();
     if (!this.#isFull()) return;
     await this.#committed();
     this.#beginCommit();
@@ -101,6 +107,7 @@ export class CatchUp {
     const cursor = [...this.#cursor];
     const batch = this.#batch;
     this.#batch = store.batch();
+    for (const rows of this.#straight) rows.turn();
     const checkpoints = new Map<string, Checkpoint>();
     for (const table of tables) {
       const { table: name, rows, checkpoint } = table.freeze(cursor);
@@ -125,16 +132,25 @@ export class CatchUp {
   }
 }
 
-/** The rows of a table whose projection never reads them. */
+/** The rows of a table whose projection hardly ever reads them back. */
 class StraightRows implements RowWriter {
   readonly #table: Table;
   readonly #name: string;
   readonly #batch: () => RowBatch;
+  /** What is in the batch that gathers, and in the one that is written; without a value: taken away. */
+  #gathered = new Map<string, Uint8Array | undefined>();
+  #written = new Map<string, Uint8Array | undefined>();
 
   constructor(table: Table, batch: () => RowBatch) {
     this.#table = table;
     this.#name = table.projection.name;
     this.#batch = batch;
+  }
+
+  /** A batch goes to be written: the one before it is durable. */
+  turn(): void {
+    this.#written = this.#gathered;
+    this.#gathered = new Map();
   }
 
   get changes(): number {
@@ -143,25 +159,32 @@ class StraightRows implements RowWriter {
 
   put(key: string, value: Uint8Array): void {
     this.#batch().put(this.#name, key, value);
+    this.#gathered.set(key, value);
   }
 
   delete(key: string): void {
     this.#batch().delete(this.#name, key);
+    this.#gathered.set(key, undefined);
   }
 
-  get(): Uint8Array | undefined {
-    return this.#neverRead();
+  add(key: string, numbers: readonly number[]): void {
+    this.#table.add(key, numbers);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    for (const rows of [this.#gathered, this.#written]) if (rows.has(key)) return rows.get(key);
+    return this.#table.get(key);
   }
 
   scan(): RowCursor {
-    return this.#neverRead();
+    return this.#neverAsked();
   }
 
   watch(): void {
-    this.#neverRead();
+    this.#neverAsked();
   }
 
-  #neverRead(): never {
-    assert(false, `${this.#name} says of itself that it only writes`);
+  #neverAsked(): never {
+    assert(false, `${this.#name} hardly ever reads a row back, and never scans`);
   }
 }

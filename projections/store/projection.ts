@@ -51,6 +51,11 @@ export type RowCursor = ScanCursor<Row>;
 export interface RowWriter extends RowReader {
   put(key: string, value: Uint8Array): void;
   delete(key: string): void;
+  /**
+   * Adds to the numbers of a row of sums (sum-row.ts). What many events add to is written once. Where all
+   * numbers are 0 there is no row.
+   */
+  add(key: string, numbers: readonly number[]): void;
 }
 
 export interface Projection {
@@ -60,15 +65,10 @@ export interface Projection {
   readonly version: number;
   /** The families whose events it is shown. */
   readonly families: readonly string[];
-  /** Its `apply` never reads a row, so a rebuild need not keep them at hand. */
-  readonly writesOnly?: true;
+  /** Its `apply` hardly ever reads a row back, so a rebuild writes them at once. */
+  readonly writesMostly?: true;
   /** Pure but for `rows`. */
   apply(event: RecordedEvent, rows: RowWriter): void;
-  /**
-   * Called after some events, before anybody reads what they made, or it becomes durable: for sums, which are
-   * then written once for all of them. How many events that were must not show.
-   */
-  settle?(rows: RowWriter): void;
 }
 
 /** Follows the log and keeps the tables of all its projections. */

@@ -102,7 +102,7 @@ async function rebuild(directory: string, log: EmbeddedLog, name: (number: numbe
 
 /** Every row is there, and each hundredth says what its event said. */
 async function verify(table: RowReader, events: number, name: (number: number) => string): Promise<void> {
-  const cursor = table.scan({ gte: '' });
+  const cursor = table.scan({ gte: objectRowKey('photos', ''), lt: objectRowKey('photot', '') });
   let rows = 0;
   for (let page = await cursor.next(1_000); page.length > 0; page = await cursor.next(1_000)) {
     rows += page.length;

@@ -177,7 +177,6 @@ class Runner implements ProjectionRunner {
 
   async #applyBatch(batch: readonly RecordedEvent[]): Promise<void> {
     for (const event of batch) this.#apply(event);
-    for (const table of this.#tables) table.settle();
     this.#settleWaiters();
     await this.#flushWhenFull();
   }

@@ -69,8 +69,8 @@ test('sums of buckets and owners are those of the objects that are there', async
           of.map(({ bucket, key }) => `${bucket}/${key}`).sort();
         t.deepEqual(names(ended), names(due));
       }
-      t.deepEqual(models.usage.ofOwner('anna'), { buckets: 2, ...sum(['anna:photos', 'music']) });
-      t.deepEqual(models.usage.ofOwner('bert'), { buckets: 1, ...sum(['photos']) });
+      t.deepEqual(await models.usage.ofOwner('anna'), { buckets: 2, ...sum(['anna:photos', 'music']) });
+      t.deepEqual(await models.usage.ofOwner('bert'), { buckets: 1, ...sum(['photos']) });
       await models.close();
     }),
     { numRuns: 40 },
@@ -82,10 +82,10 @@ test('a bucket that is deleted is no longer counted', async (t) => {
   const data = { owner: 'anna', region: 'eu-1' };
   const stream = bucketStream('photos');
   await models.append(buckets, stream, { type: 'BucketCreated', data });
-  t.is(models.usage.ofOwner('anna').buckets, 1);
+  t.is((await models.usage.ofOwner('anna')).buckets, 1);
   await models.append(buckets, stream, { type: 'BucketClosed', data: {} });
   await models.append(buckets, stream, { type: 'BucketDeleted', data: {} });
-  t.deepEqual(models.usage.ofOwner('anna'), { buckets: 0, objects: 0, bytes: 0 });
-  t.deepEqual(models.usage.ofOwner('nobody'), { buckets: 0, objects: 0, bytes: 0 });
+  t.deepEqual(await models.usage.ofOwner('anna'), { buckets: 0, objects: 0, bytes: 0 });
+  t.deepEqual(await models.usage.ofOwner('nobody'), { buckets: 0, objects: 0, bytes: 0 });
   await models.close();
 });
