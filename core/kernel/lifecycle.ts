@@ -36,7 +36,8 @@ export interface Lifecycle<T extends LifecycleTable = LifecycleTable> {
   /** The protobuf message types, for the published schema. */
   readonly namespace: protobuf.Namespace;
   encode(event: EventOf<T>): Uint8Array;
-  decode(type: string, payload: Uint8Array): EventOf<T>;
+  /** Of a type that is known, the event of that type. */
+  decode<Type extends string>(type: Type, payload: Uint8Array): Extract<EventOf<T>, { readonly type: Type }>;
   /** The status after `type`, or undefined where the event is not legal in `status`. */
   next(status: StatusOf<T>, type: EventOf<T>['type']): StatusOf<T> | undefined;
 }
@@ -74,7 +75,7 @@ export function lifecycle<
         .finish(),
     decode: (type, payload) => {
       const message = messageOf(type);
-      return { type, data: message.toObject(message.decode(payload), PLAIN) } as unknown as EventOf<Table>;
+      return { type, data: message.toObject(message.decode(payload), PLAIN) } as never;
     },
     next: (status, type) => {
       const row = table.events[type];

@@ -9,7 +9,7 @@ import { textField } from '../store/payload-fields.ts';
 import type { Projection, RowWriter } from '../store/projection.ts';
 import { eventRow, HEADER_BYTES, kindOf, payloadOf, rowValue, timeOf } from '../store/row-value.ts';
 import { announced, decodeCollection, encodeCollection, firstCollection } from './collection-row.ts';
-import { changedProperties, type PropertyChanges } from './properties-row.ts';
+import { changedProperties } from './properties-row.ts';
 
 const { BucketCreated, BucketClosed, BucketReopened, BucketDeleted, WriteProlonged } = buckets.table.events;
 
@@ -64,7 +64,7 @@ export const bucketsByName: Projection = {
     if (event.type === 'BucketDescribed') {
       const key = propertiesRowKey(id);
       const { data } = buckets.decode('BucketDescribed', event.payload);
-      rows.put(key, changedProperties(rows.get(key), data as PropertyChanges, event));
+      rows.put(key, changedProperties(rows.get(key), data, event));
     }
     rows.put(bucketRowKey(id), rowValue(kind, event.revision, timeOf(before), payloadOf(before)));
   },

@@ -1,7 +1,6 @@
 // Owns the questions "is there such a bucket?" and "which buckets has this account?".
 
 import { buckets, nameOfBucket } from '#core/buckets/buckets.events.ts';
-import type { DataOf } from '#core/kernel/fields.ts';
 import { DecodedRows } from '../store/decoded-rows.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
 import type { RowReader } from '../store/projection.ts';
@@ -94,8 +93,6 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
   };
 }
 
-type Created = DataOf<typeof buckets.table.events.BucketCreated.data>;
-
 const NO_PROPERTIES: Readonly<Record<string, string>> = Object.freeze({});
 const NOTHING_SAID: StoredSpace = { properties: NO_PROPERTIES, changedMs: undefined };
 
@@ -112,7 +109,7 @@ function storedBucket(
 ): StoredBucket | undefined {
   const kind = kindOf(value);
   if (kind === BUCKET_DELETED) return undefined;
-  const { owner, region } = buckets.decode('BucketCreated', payloadOf(value)).data as Created;
+  const { owner, region } = buckets.decode('BucketCreated', payloadOf(value)).data;
   const status = kind === BUCKET_CLOSED ? 'closing' : 'open';
   const properties = described ? decodeProperties(described) : NO_PROPERTIES;
   return {

@@ -1,12 +1,12 @@
 // Owns the row of properties: text by name, in order of name, with the revision that changed them last.
 
+import type { spaces } from '#core/buckets/spaces.events.ts';
+import type { DataOf } from '#core/kernel/fields.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import { asBuffer, payloadOf, rowValue } from '../store/row-value.ts';
 
-export interface PropertyChanges {
-  readonly set: Readonly<Record<string, string>>;
-  readonly unset: readonly string[];
-}
+/** What an event says of properties: those of buckets and of spaces say it alike. */
+type PropertyChanges = DataOf<typeof spaces.table.events.SpaceDescribed.data>;
 
 export function changedProperties(
   before: Uint8Array | undefined,

@@ -1,6 +1,5 @@
 // Owns the questions "which uploads are under way?" and "which parts has this one?".
 
-import type { DataOf } from '#core/kernel/fields.ts';
 import { parts, uploads } from '#core/objects/uploads.events.ts';
 import { foldedPage } from '../store/folded-page.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
@@ -126,15 +125,12 @@ async function listParts(rows: RowReader, bucket: string, uploadId: string, afte
   return found;
 }
 
-type Started = DataOf<typeof uploads.table.events.UploadStarted.data>;
-type Uploaded = DataOf<typeof parts.table.events.PartUploaded.data>;
-
 function storedUpload(bucket: string, uploadId: string, value: Uint8Array): StoredUpload {
-  const data = uploads.decode('UploadStarted', payloadOf(value)).data as Started;
+  const data = uploads.decode('UploadStarted', payloadOf(value)).data;
   return { ...data, bucket, uploadId, startedMs: timeOf(value), revision: revisionOf(value) };
 }
 
 function storedPart(partNumber: number, value: Uint8Array): StoredPart {
-  const data = parts.decode('PartUploaded', payloadOf(value)).data as Uploaded;
+  const data = parts.decode('PartUploaded', payloadOf(value)).data;
   return { ...data, partNumber, modifiedMs: timeOf(value) };
 }

@@ -243,7 +243,7 @@ export async function collectionRig(options: { readonly skewsMs?: readonly [numb
   const named = () => {
     const found = new Map<string, Content>();
     for (const { type, payload, stream } of history) {
-      if (type === 'ObjectPut') found.set(stream, objects.decode('ObjectPut', payload).data as Content);
+      if (type === 'ObjectPut') found.set(stream, objects.decode('ObjectPut', payload).data);
       else if (type === 'ObjectDeleted') found.delete(stream);
     }
     return [...found.values()].flatMap(({ segments }) => segments);
