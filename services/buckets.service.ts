@@ -105,9 +105,10 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     region: string,
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     const { accountId: owner } = caller;
-    const { buckets, usage } = this.#context;
-    if (!buckets.get(id) && (await usage.ofOwner(owner)).buckets >= limits.s3BucketsPerAccount) {
-      return { rejected: 'too-many-buckets' };
+    const { buckets } = this.#context;
+    if (!buckets.get(id)) {
+      const owned = await buckets.ofOwner(owner, '', limits.s3BucketsPerAccount);
+      if (owned.length >= limits.s3BucketsPerAccount) return { rejected: 'too-many-buckets' };
     }
     const command = { type: 'CreateBucket', owner, region } as const;
     const outcome = await runBucketCommand(this.#context, caller, id, command);
