@@ -22,10 +22,7 @@ export const deletedRowKey = (bucket: string, key: string): string => `deleted/$
 
 /** Undefined where it is not the row of a present object. */
 export function splitObjectRowKey(rowKey: string): { bucket: string; key: string } | undefined {
-  return rowKey.startsWith(PRESENT) ? splitPresent(rowKey) : undefined;
-}
-
-function splitPresent(rowKey: string): { bucket: string; key: string } {
+  if (!rowKey.startsWith(PRESENT)) return undefined;
   const end = rowKey.indexOf('\0', PRESENT.length);
   return { bucket: rowKey.slice(PRESENT.length, end), key: rowKey.slice(end + 1) };
 }
@@ -39,37 +36,24 @@ export const objectsByKey: Projection = {
   families: [objects.family],
   writesMostly: true,
   apply(event: RecordedEvent, rows: RowWriter): void {
-    const { bucket, key } = namesIn(event.stream);
+    const slash = event.stream.indexOf('/', STREAM_PREFIX.length);
+    const bucket = event.stream.slice(STREAM_PREFIX.length, slash);
+    const key = event.stream.slice(slash + 1);
+    const rowKey = objectRowKey(bucket, key);
     // What a stream begins with replaces nothing.
-    const before = event.revision === 0 ? undefined : rows.get(objectRowKey(bucket, key));
-    const after = writeRow(event, bucket, key, rows);
+    const before = event.revision === 0 ? undefined : rows.get(rowKey);
+    let after: Uint8Array | undefined;
+    if (event.type === 'ObjectDeleted') {
+      rows.delete(rowKey);
+      rows.put(deletedRowKey(bucket, key), rowValue(OBJECT_DELETED, event.revision, event.timeMs, NOTHING));
+    } else {
+      // The revision that a deletion left is hidden by this row and written again by the next deletion.
+      after = eventRow(kindOfEvent(event.type), event);
+      rows.put(rowKey, after);
+    }
     replaceWeight(rows, bucket, key, before && weightOf(before), after && weightOf(after));
   },
 };
-
-function namesIn(stream: string): { bucket: string; key: string } {
-  const slash = stream.indexOf('/', STREAM_PREFIX.length);
-  return { bucket: stream.slice(STREAM_PREFIX.length, slash), key: stream.slice(slash + 1) };
-}
-
-/** The row of the object that is there then. */
-function writeRow(
-  event: RecordedEvent,
-  bucket: string,
-  key: string,
-  rows: RowWriter,
-): Uint8Array | undefined {
-  const rowKey = objectRowKey(bucket, key);
-  if (event.type === 'ObjectDeleted') {
-    rows.delete(rowKey);
-    rows.put(deletedRowKey(bucket, key), rowValue(OBJECT_DELETED, event.revision, event.timeMs, NOTHING));
-    return undefined;
-  }
-  // The revision that a deletion left is hidden by this row and written again by the next deletion.
-  const row = eventRow(kindOfEvent(event.type), event);
-  rows.put(rowKey, row);
-  return row;
-}
 
 function kindOfEvent(type: string): number {
   if (type === 'ObjectPut') return OBJECT_PUT;

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { systemClock } from '#core/kernel/clock.ts';
 import { systemRandom } from '#core/kernel/random.ts';
 import { EmbeddedLog } from '#core/log/embedded/embedded-log.ts';
-import { objectStream, objects } from '#core/objects/objects.events.ts';
+import { objectStream } from '#core/objects/objects.events.ts';
+import { objectPayload } from '#tests/support/object-rows.ts';
 import { projections } from '../all.ts';
 import { objectRowKey, objectsByKey } from '../objects-by-key/objects-by-key.projection.ts';
 import { createObjectsByKey } from '../objects-by-key/objects-by-key.query.ts';
@@ -21,23 +22,7 @@ const ACTOR = { user: ID, project: ID, requestId: ID };
 /** As many appends wait at once. */
 const APPENDING = 1_024;
 
-const payloadOf = (number: number) =>
-  objects.encode({
-    type: 'ObjectPut',
-    data: {
-      sizeBytes: number,
-      etag: `d41d8cd98f00b204e980${String(number).padStart(12, '0')}`,
-      segments: [{ blob: ID, sizeBytes: number, chunkBytes: 1_048_576, partNumber: 0 }],
-      contentType: 'application/octet-stream',
-      headers: {},
-      metadata: { mtime: '1700000000.123456789' },
-      checksumAlgorithm: 'crc64nvme',
-      checksum: 'AAAAAAAAAAA=',
-      checksumType: 'full-object',
-      storageClass: 'STANDARD',
-      owner: ID,
-    },
-  });
+const payloadOf = (number: number) => objectPayload(number, number);
 
 /** A log on the disk of objects put one after the other, by the name that a number gives. */
 async function logOf(directory: string, events: number, name: (number: number) => string) {

@@ -1,4 +1,4 @@
-// Owns tables full of objects for benches of listings.
+// Owns objects for benches of read models, and tables full of them.
 
 import { objects } from '#core/objects/objects.events.ts';
 import { objectRowKey, objectsByKey } from '#projections/objects-by-key/objects-by-key.projection.ts';
@@ -10,11 +10,11 @@ import { Table } from '#projections/store/table.ts';
 const ID = 'ab'.repeat(16);
 const ROWS_AT_ONCE = 10_000;
 
-export function objectRow(number: number): Uint8Array {
+export function objectPayload(number: number, sizeBytes: number): Uint8Array {
   const data = {
-    sizeBytes: 4_096,
+    sizeBytes,
     etag: `d41d8cd98f00b204e980${String(number).padStart(12, '0')}`,
-    segments: [{ blob: ID, sizeBytes: 4_096, chunkBytes: 1_048_576, partNumber: 0 }],
+    segments: [{ blob: ID, sizeBytes, chunkBytes: 1_048_576, partNumber: 0 }],
     contentType: 'application/octet-stream',
     headers: {},
     metadata: { mtime: '1700000000.123456789' },
@@ -24,7 +24,11 @@ export function objectRow(number: number): Uint8Array {
     storageClass: 'STANDARD',
     owner: ID,
   };
-  const payload = objects.encode({ type: 'ObjectPut', data });
+  return objects.encode({ type: 'ObjectPut', data });
+}
+
+export function objectRow(number: number): Uint8Array {
+  const payload = objectPayload(number, 4_096);
   return rowValue(objects.table.events.ObjectPut.id, 0, 1_700_000_000_000 + number, payload);
 }
 
