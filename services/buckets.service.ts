@@ -1,9 +1,10 @@
 // Owns the use cases of buckets. Each settles a deletion that it meets half done (settle-bucket.ts).
 
-import { nameOfBucket, qualifiedId } from '#core/buckets/buckets.events.ts';
-import type { PropertyChanges } from '#core/buckets/properties.ts';
+import { bucketStream, nameOfBucket, qualifiedId } from '#core/buckets/buckets.events.ts';
+import type { Properties, PropertyChanges } from '#core/buckets/properties.ts';
 import { spaceDecider } from '#core/buckets/spaces.decider.ts';
 import { spaceStream, spaces } from '#core/buckets/spaces.events.ts';
+import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
@@ -14,6 +15,7 @@ import { bucketIdOf, newBucketId } from './bucket-names.ts';
 import type { BucketRejection, Buckets, Caller, NameScope, Space } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { isEnough, PERMISSIONS, type Permission } from './permissions.ts';
+import { SecretProperties } from './secret-properties.ts';
 import { runBucketCommand, settleBucket } from './settle-bucket.ts';
 
 type BucketAccess = StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>;
@@ -28,15 +30,17 @@ export interface BucketAccessCheck {
   settle(caller: Caller, id: string): Promise<void>;
 }
 
-export function createBuckets(context: ServiceContext): Buckets & BucketAccessCheck {
-  return new BucketUseCases(context);
+export function createBuckets(context: ServiceContext, keys: SubjectKeys): Buckets & BucketAccessCheck {
+  return new BucketUseCases(context, keys);
 }
 
 class BucketUseCases implements Buckets, BucketAccessCheck {
   readonly #context: ServiceContext;
+  readonly #secrets: SecretProperties;
 
-  constructor(context: ServiceContext) {
+  constructor(context: ServiceContext, keys: SubjectKeys) {
     this.#context = context;
+    this.#secrets = new SecretProperties(context, keys);
   }
 
   idOf(caller: Caller, name: string): string {
@@ -130,7 +134,9 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     const closed = await runBucketCommand(this.#context, caller, id, { type: 'CloseBucket' });
     if (isRejected(closed)) return closed;
     await this.settle(caller, id);
-    return this.#context.buckets.get(id) ? { rejected: 'bucket-not-empty' } : undefined;
+    if (this.#context.buckets.get(id)) return { rejected: 'bucket-not-empty' };
+    await this.#secrets.eraseAll(bucket.properties);
+    return undefined;
   }
 
   async describe(
@@ -141,9 +147,12 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     const bucket = await this.get(caller, name);
     if (isRejected(bucket)) return bucket;
     if (!isEnough(caller.role, 'describe-bucket')) return { rejected: 'access-denied' };
-    const command = { type: 'DescribeBucket', ...changes } as const;
-    const outcome = await runBucketCommand(this.#context, caller, bucket.id, command);
-    return isRejected(outcome) ? outcome : undefined;
+    const { id, properties } = bucket;
+    return this.#secrets.changing(bucketStream(id), properties, changes, async (sealed) => {
+      const command = { type: 'DescribeBucket', ...sealed } as const;
+      const outcome = await runBucketCommand(this.#context, caller, id, command);
+      return isRejected(outcome) ? outcome : undefined;
+    });
   }
 
   usage(bucket: StoredBucket): BucketUsage {
@@ -162,17 +171,35 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     changes: PropertyChanges,
   ): Promise<undefined | Rejection<'access-denied'>> {
     if (!isEnough(caller.role, 'describe-space')) return { rejected: 'access-denied' };
-    const outcome = await runCommand(this.#context.log, {
-      decider: spaceDecider,
-      lifecycle: spaces,
-      stream: spaceStream(caller.accountId),
-      command: { type: 'DescribeSpace', ...changes },
-      actor: actorOf(caller),
-      // No change of it depends on another.
-      view: () => ({ state: spaceDecider.initial, expect: 'any' }),
-      refresh: () => untilCaughtUp(this.#context),
+    await this.#context.barrier();
+    const stream = spaceStream(caller.accountId);
+    const { properties } = this.#context.buckets.space(caller.accountId);
+    return this.#secrets.changing<'access-denied'>(stream, properties, changes, async (sealed) => {
+      const outcome = await runCommand(this.#context.log, {
+        decider: spaceDecider,
+        lifecycle: spaces,
+        stream,
+        command: { type: 'DescribeSpace', ...sealed },
+        actor: actorOf(caller),
+        // No change of it depends on another.
+        view: () => ({ state: spaceDecider.initial, expect: 'any' }),
+        refresh: () => untilCaughtUp(this.#context),
+      });
+      if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
+      return undefined;
     });
-    if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
-    return undefined;
+  }
+
+  async secrets(caller: Caller, bucket: StoredBucket): Promise<Properties> {
+    const { id, owner, properties } = bucket;
+    if (owner !== caller.accountId || !isEnough(caller.role, 'describe-bucket')) return {};
+    return this.#secrets.opened(bucketStream(id), properties);
+  }
+
+  async spaceSecrets(caller: Caller): Promise<Properties> {
+    if (!isEnough(caller.role, 'describe-space')) return {};
+    await this.#context.barrier();
+    const { properties } = this.#context.buckets.space(caller.accountId);
+    return this.#secrets.opened(spaceStream(caller.accountId), properties);
   }
 }

@@ -2,7 +2,7 @@
 // call says who calls; whoever may not is answered with the rejection `access-denied`, never with data. Every
 // read is strong: it sees whatever was acknowledged before the call began.
 
-import type { PropertyChanges } from '#core/buckets/properties.ts';
+import type { Properties, PropertyChanges } from '#core/buckets/properties.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { Content } from '#core/objects/objects.events.ts';
 import type { StoredBucket, StoredSpace } from '#projections/buckets-by-name/buckets-by-name.query.ts';
@@ -161,6 +161,12 @@ export interface Buckets {
   /** All that the caller's project has. */
   space(caller: Caller): Promise<Space | Rejection<'access-denied'>>;
   describeSpace(caller: Caller, changes: PropertyChanges): Promise<undefined | Rejection<'access-denied'>>;
+  /**
+   * What `secret/<name>` was set to, by name; of the properties themselves only the sealed form is shown.
+   * Nothing for who may not change them.
+   */
+  secrets(caller: Caller, bucket: StoredBucket): Promise<Properties>;
+  spaceSecrets(caller: Caller): Promise<Properties>;
 }
 
 export interface Objects {

@@ -20,7 +20,7 @@ export function createCloud(
   keys: SubjectKeys,
   options: IdentityOptions = {},
 ): CreatedCloud {
-  const buckets = createBuckets(context);
+  const buckets = createBuckets(context, keys);
   const objects = createObjects(context, buckets);
   const uploads = createUploads(context, buckets, objects);
   const identity = createIdentity(context, keys, options);

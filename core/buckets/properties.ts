@@ -1,7 +1,10 @@
 // Owns what may be known of a bucket, or of all that an owner has, besides what it is: text by name.
 //
 // Names: `meta/<name>` for the user's own; `access/read` and `access/write` for who else may (a bucket), and
-// `access` (all of an owner); `quota/bytes` and `quota/objects` for the most that it may hold.
+// `access` (all of an owner); `quota/bytes` and `quota/objects` for the most that it may hold;
+// `secret/<name>` for what the log has sealed alone (services/secret-properties.ts).
+
+export const SECRET_PREFIX = 'secret/';
 
 export type Properties = Readonly<Record<string, string>>;
 

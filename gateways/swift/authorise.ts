@@ -13,6 +13,7 @@ import type { Authorised, GatewayContext, SwiftCall } from './call.ts';
 import { SwiftError } from './errors.ts';
 import { ACCOUNT_PREFIX, type Address, encodedPath, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
+import { opens, type SignedUrl } from './temp-url.ts';
 
 /** What is asked, by whom. */
 export interface Asking {
@@ -20,6 +21,7 @@ export interface Asking {
   readonly request: HttpRequest;
   readonly transactionId: string;
   readonly token: Token | undefined;
+  readonly signed: SignedUrl | undefined;
   readonly rawPath: string;
 }
 
@@ -58,8 +60,9 @@ export async function authorise(asking: Asking, need: Need, address: Address): P
       return { caller, isOwn: true, isWriter: role !== 'reader', isReseller: token.isCloudAdmin };
     }
   }
-  if (need.acl && (await isListed(asking, need, address))) {
-    // The list has said what the caller may: no more than that is asked of the cloud.
+  const isSigned = need.signed === true && asking.signed !== undefined && opens(asking.signed, address);
+  if (need.acl && (isSigned || (await isListed(asking, need, address)))) {
+    // The list, or the signature, has said what the caller may: no more than that is asked of the cloud.
     const role = need.acl === 'read' ? 'reader' : 'member';
     const caller = callerOf(asking, project, role);
     return { caller, isOwn: false, isWriter: false, isReseller: false };
@@ -72,13 +75,13 @@ export async function authorise(asking: Asking, need: Need, address: Address): P
  * @throws SwiftError 401, 403
  */
 export function authoriseToo(
-  { gateway, request, transactionId, token }: SwiftCall,
+  { gateway, request, transactionId, token, signed }: SwiftCall,
   operation: OperationName,
   address: Address,
 ): Promise<Authorised> {
   const { project, container, object } = address;
   const rawPath = `${ROOT}/v1/${ACCOUNT_PREFIX}${encodedPath(`${project}/${container}/${object}`)}`;
-  return authorise({ gateway, request, transactionId, token, rawPath }, POLICY[operation], address);
+  return authorise({ gateway, request, transactionId, token, signed, rawPath }, POLICY[operation], address);
 }
 
 function roleIn(token: Token, project: string) {
@@ -101,7 +104,7 @@ async function isListed(asking: Asking, need: Need, address: Address): Promise<b
   return need.acl === 'read' && letsReferrer(list, request.headers.referer, need.lists === true);
 }
 
-export function unauthorised(project: string): SwiftError {
+export function unauthorised(project: string, text?: string): SwiftError {
   const realm = project === '' ? 'unknown' : ACCOUNT_PREFIX + encodeURIComponent(project);
-  return new SwiftError(401, undefined, ['Www-Authenticate', `Swift realm="${realm}"`]);
+  return new SwiftError(401, text, ['Www-Authenticate', `Swift realm="${realm}"`]);
 }

@@ -14,6 +14,7 @@ import type { Identity } from '#services/identity/identity.ts';
 import type { Token, TokenUseCases } from '#services/identity/tokens.service.ts';
 import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, SwiftError } from './errors.ts';
 import type { Address } from './paths.ts';
+import type { SignedUrl } from './temp-url.ts';
 
 /** Where what went wrong on our side is told; pino's Logger is one. */
 export interface GatewayLogger {
@@ -50,6 +51,8 @@ export interface SwiftCall extends Address, Authorised {
   readonly transactionId: string;
   readonly query: ReadonlyMap<string, string>;
   readonly token: Token | undefined;
+  /** By which it may be carried out, without a token. */
+  readonly signed: SignedUrl | undefined;
 }
 
 /** A single header's value; several lines of one name are joined, as HTTP has it. UTF-8, as it was meant. */

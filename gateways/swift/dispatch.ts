@@ -12,6 +12,7 @@ import { OPERATIONS } from './operations/operations.ts';
 import { type Address, addressOf, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
 import { replyFailure } from './reply.ts';
+import { signedUrlOf } from './temp-url.ts';
 
 const NOWHERE: Address = { project: '', container: '', object: '' };
 const NOBODY: Authorised = {
@@ -20,6 +21,7 @@ const NOBODY: Authorised = {
   isWriter: false,
   isReseller: false,
 };
+const NO_QUERY: ReadonlyMap<string, string> = new Map();
 const VERSION_PATH = `${ROOT}/v1/`;
 /** Old clients look for these two at the top. */
 const INFO_PATHS = ['/info', `${ROOT}/info`];
@@ -42,19 +44,22 @@ export async function dispatch(
     const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
     const parameters = parseQuery(rawQuery);
     if (!parameters) throw new SwiftError(412, 'Invalid UTF8 or contains NULL');
-    const query = new Map(parameters);
+    const asked = new Map(parameters);
     const address = rawPath.startsWith(VERSION_PATH)
       ? addressOf(rawPath.slice(VERSION_PATH.length))
       : NOWHERE;
     const { project } = address;
     // A preflight has no token, and no container has rules for one.
     if (request.method === 'OPTIONS') throw unauthorised(project);
+    const signed = await signedUrlOf(call, address, asked);
+    // Who was given a signed URL may do what it says, and nothing that is added to it.
+    const query = signed ? NO_QUERY : asked;
     const name = operationOf(request.method ?? '', rawPath, address, query);
     const need: Need = POLICY[name];
-    const token = need.public ? undefined : await tokenOf(gateway, request, project);
-    const asking = { gateway, request, transactionId, token, rawPath };
+    const token = need.public || signed ? undefined : await tokenOf(gateway, request, project);
+    const asking = { gateway, request, transactionId, token, signed, rawPath };
     const authorised = need.public ? NOBODY : await authorise(asking, need, address);
-    await OPERATIONS[name]({ ...call, query, token, ...address, ...authorised });
+    await OPERATIONS[name]({ ...call, query, token, signed, ...address, ...authorised });
   } catch (error) {
     const failure = failureOf(error);
     if (failure.status >= 500 && failure.status !== 501) {
@@ -88,7 +93,7 @@ const OBJECT: Readonly<Record<string, OperationName>> = {
 };
 
 /** Changes of what is asked that are not built are refused, never ignored. */
-const UNBUILT = ['temp_url_sig', 'extract-archive'];
+const UNBUILT = ['extract-archive'];
 
 /** @throws SwiftError 404, 405, 501 */
 function operationOf(

@@ -203,11 +203,19 @@ export function changesOf(
   for (const [name] of metadataIn(headers, `x-remove-${kind}-meta-`)) change(propertyOf(name), '');
   const after = { ...before, ...set };
   for (const name of unset) delete after[name];
+  for (const [name, value] of Object.entries(set)) {
+    if (name.startsWith(SECRET)) checkMetadata({ [name]: value });
+  }
   checkMetadata(Object.fromEntries(Object.entries(after).filter(([name]) => name.startsWith(META))));
   return { set, unset };
 }
 
+const SECRET = 'secret/';
+/** Kept sealed, and shown to those alone who may change them. */
+const SECRET_NAMES = ['temp-url-key', 'temp-url-key-2'];
+
 function propertyOf(name: string): string {
+  if (SECRET_NAMES.includes(name)) return SECRET + name;
   if (name === 'quota-bytes') return 'quota/bytes';
   return name === 'quota-count' ? 'quota/objects' : META + name;
 }
@@ -228,9 +236,16 @@ export function addProperties(
   isWriter: boolean,
 ): void {
   for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith('access/') && !isWriter) continue;
+    if (name.startsWith(SECRET) || (name.startsWith('access/') && !isWriter)) continue;
     const shown = PROPERTY_HEADERS[name] ?? `Meta-${titled(name.slice(META.length))}`;
     if (TOKEN.test(shown)) headers.push(`X-${kind}-${shown}`, toHeader(value));
+  }
+}
+
+/** @param secrets as opened for who may see them */
+export function addSecrets(headers: string[], kind: 'Container' | 'Account', secrets: Values): void {
+  for (const [name, value] of Object.entries(secrets)) {
+    headers.push(`X-${kind}-Meta-${titled(name)}`, toHeader(value));
   }
 }
 

@@ -3,9 +3,9 @@
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// symlinks, TempURL (its keys as metadata too: they are secrets), FormPost, StaticWeb, bulk upload
-// (extract-archive), CORS (a preflight gets 401), container sync, rate limits, account ACLs, creation and
-// deletion of accounts (405), storage policies other than the one that /info shows (400).
+// symlinks, FormPost, StaticWeb, bulk upload (extract-archive), CORS (a preflight gets 401), container sync,
+// rate limits, account ACLs, creation and deletion of accounts (405), storage policies other than the one
+// that /info shows (400).
 //
 // By design.
 // - An account is there as long as its project is; nobody makes or deletes it.
@@ -14,6 +14,7 @@
 // - POST leaves an object what it is made of; Swift forgets X-Object-Manifest where the POST has none.
 // - What S3 wrote in several parts is shown as a static large object: its etag is no digest of its bytes. It
 //   has no segments to be listed.
+// - A signed URL may be signed for its path with or without `/object-store`, and copies nothing.
 // - The segments of a large object are looked for in the containers of its own account.
 
 import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';

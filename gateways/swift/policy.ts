@@ -12,6 +12,8 @@ export interface Need {
   readonly acl?: 'read' | 'write';
   /** Of readers without a token: only where the list says `.rlistings`. */
   readonly lists?: true;
+  /** Whoever has a signed URL for it may too (temp-url.ts). */
+  readonly signed?: true;
 }
 
 const PUBLIC: Need = { public: true };
@@ -19,8 +21,8 @@ const READ_ACCOUNT: Need = { role: 'reader' };
 const CHANGE_ACCOUNT: Need = { role: 'member' };
 const READ_CONTAINER: Need = { role: 'reader', acl: 'read', lists: true };
 const CHANGE_CONTAINER: Need = { role: 'member' };
-const READ_OBJECT: Need = { role: 'reader', acl: 'read' };
-const CHANGE_OBJECT: Need = { role: 'member', acl: 'write' };
+const READ_OBJECT: Need = { role: 'reader', acl: 'read', signed: true };
+const CHANGE_OBJECT: Need = { role: 'member', acl: 'write', signed: true };
 
 export const POLICY = {
   show_info: PUBLIC,

@@ -286,8 +286,6 @@ test.serial('what has ended is gone for S3 too, and then from the counts', async
 
 test('what is not built says so', async (t) => {
   const path = await container('unbuilt');
-  const get = (query: string) => server.call('GET', `${path}/a?${query}`);
-  t.is((await get('temp_url_sig=x')).status, 501);
   t.is((await server.call('PUT', '?extract-archive=tar')).status, 501);
   t.is((await server.call('POST', path, { headers: { 'X-Versions-Enabled': 'true' } })).status, 501);
   const symlink = { headers: { 'X-Symlink-Target': 'a/b' }, body: '' };

@@ -108,6 +108,33 @@ for (const [kind, flags] of [
   });
 }
 
+test.serial('a signed URL opens its object, in every form that the client makes', async (t) => {
+  const path = file('signed.txt', 1_000);
+  await swift('post', 'signed', '--meta', 'Temp-URL-Key-2:of the container');
+  await swift('post', '--meta', 'Temp-URL-Key:of the account');
+  await swift('upload', 'signed', path, '--object-name', 'folder/it');
+  const { origin } = new URL(strata.identityEndpoint);
+  const account = /Account: (\S+)/.exec(await swift('stat'))?.[1];
+  const at = `/object-store/v1/${account}/signed/folder`;
+  for (const [key, flags, target] of [
+    ['of the account', [], `${at}/it`],
+    ['of the account', [], `/v1/${account}/signed/folder/it`],
+    ['of the container', ['--digest', 'sha512'], `${at}/it`],
+    ['of the container', ['--digest', 'sha1', '--iso8601'], `${at}/it`],
+    ['of the account', ['--ip-range', '127.0.0.0/8'], `${at}/it`],
+    // The client takes what is behind four slashes for the prefix.
+    ['of the account', ['--prefix-based'], `/v1/${account}/signed/folder/`],
+  ] as const) {
+    const signed = (await swift('tempurl', ...flags, 'GET', '3600', target, key)).trim();
+    const query = signed.slice(signed.indexOf('?'));
+    const answer = await fetch(`${origin}${at}/it${query}`);
+    t.is(answer.status, 200, `${key} ${flags.join(' ')} ${target}`);
+    t.true(Buffer.from(await answer.arrayBuffer()).equals(readFileSync(path)));
+    t.is((await fetch(`${origin}${at}/it${query}`, { method: 'DELETE' })).status, 401);
+  }
+  await swift('delete', 'signed');
+});
+
 test.serial('whole containers are deleted, with all that is in them', async (t) => {
   for (const name of ['a', 'b', 'c']) await swift('upload', 'gone', file(name, 10), '--object-name', name);
   await swift('delete', 'gone');

@@ -54,6 +54,7 @@ const HEADERS = [
   ...[
     'X-Container-Meta-Access-Control-Allow-Origin',
     'X-Account-Meta-Temp-URL-Key',
+    'X-Container-Meta-Temp-URL-Key-2',
     'X-Account-Access-Control',
   ],
   ...[
@@ -88,6 +89,7 @@ const QUERIES = [
     'bulk-delete',
     'extract-archive=tar.gz',
     'temp_url_sig=a&temp_url_expires=1',
+    `temp_url_sig=${'a'.repeat(64)}&temp_url_expires=9999999999&temp_url_prefix=&temp_url_ip_range=::/0`,
   ],
   ...[
     'symlink=get',

@@ -4,7 +4,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import { acceptBucket, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
-import { addProperties, changesOf } from '../headers.ts';
+import { addProperties, addSecrets, changesOf } from '../headers.ts';
 import { ACCOUNT_PREFIX } from '../paths.ts';
 import { answerHeaders, isoDate, replyEmpty, replyHead, TEXT, timestamp } from '../reply.ts';
 import { STORAGE_POLICY } from './info.ts';
@@ -60,10 +60,7 @@ function pageOf(
   return (isReverse ? rows.reverse() : rows).slice(0, limit);
 }
 
-/** A key is a secret, which must not stand on the log as it is. */
-const UNBUILT = [
-  ...['x-account-access-control', 'x-account-meta-temp-url-key', 'x-account-meta-temp-url-key-2'],
-];
+const UNBUILT = ['x-account-access-control'];
 
 export async function updateAccount(call: SwiftCall): Promise<void> {
   const { buckets } = call.gateway.cloud;
@@ -92,6 +89,9 @@ async function accountHeaders(call: SwiftCall): Promise<string[]> {
   headers.push(`${policy}-Container-Count`, String(buckets), `${policy}-Object-Count`, String(objects));
   headers.push(`${policy}-Bytes-Used`, String(bytes), 'X-Timestamp', timestamp(space.changedMs ?? 0));
   addProperties(headers, 'Account', space.properties, call.isWriter);
+  if (call.isWriter) {
+    addSecrets(headers, 'Account', await call.gateway.cloud.buckets.spaceSecrets(call.caller));
+  }
   headers.push('Accept-Ranges', 'bytes');
   return headers;
 }

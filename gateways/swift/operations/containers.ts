@@ -7,7 +7,7 @@ import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.
 import { cleanAccessList } from '../access-lists.ts';
 import { acceptBucket, fromHeader, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
-import { addProperties, type Changes, changesOf, type Values } from '../headers.ts';
+import { addProperties, addSecrets, type Changes, changesOf, type Values } from '../headers.ts';
 import { checkNames } from '../paths.ts';
 import {
   answerHeaders,
@@ -23,7 +23,12 @@ import { STORAGE_POLICY } from './info.ts';
 
 export async function showContainer(call: SwiftCall): Promise<void> {
   const bucket = acceptBucket(await call.gateway.cloud.buckets.get(call.caller, call.container));
-  replyHead(call, 204, [...answerHeaders(call), ...containerHeaders(call, bucket), 'Content-Type', TEXT]);
+  replyHead(call, 204, [
+    ...answerHeaders(call),
+    ...(await containerHeaders(call, bucket)),
+    'Content-Type',
+    TEXT,
+  ]);
 }
 
 export async function createContainer(call: SwiftCall): Promise<void> {
@@ -61,7 +66,7 @@ export async function deleteContainer(call: SwiftCall): Promise<void> {
 const UNBUILT = [
   ...['x-versions-location', 'x-history-location', 'x-versions-enabled', 'x-container-sync-to'],
   ...['x-container-sync-key', 'x-container-meta-access-control-allow-origin'],
-  ...['x-container-meta-web-index', 'x-container-meta-temp-url-key', 'x-container-meta-temp-url-key-2'],
+  'x-container-meta-web-index',
 ];
 
 const LISTS = [
@@ -88,14 +93,16 @@ function containerChanges(headers: IncomingHttpHeaders, before: Values): Changes
   return { set: { ...set, ...lists }, unset: [...unset, ...withdrawn] };
 }
 
-export function containerHeaders(call: SwiftCall, bucket: StoredBucket): string[] {
-  const { objects, bytes } = call.gateway.cloud.buckets.usage(bucket);
+export async function containerHeaders(call: SwiftCall, bucket: StoredBucket): Promise<string[]> {
+  const { buckets } = call.gateway.cloud;
+  const { objects, bytes } = buckets.usage(bucket);
   const headers = [
     ...['X-Container-Object-Count', String(objects), 'X-Container-Bytes-Used', String(bytes)],
     ...['X-Timestamp', timestamp(bucket.createdMs)],
     ...['Last-Modified', httpDate(lastModifiedMs(bucket.createdMs)), 'X-Storage-Policy', STORAGE_POLICY],
   ];
   addProperties(headers, 'Container', bucket.properties, call.isWriter);
+  if (call.isWriter) addSecrets(headers, 'Container', await buckets.secrets(call.caller, bucket));
   headers.push('Accept-Ranges', 'bytes');
   return headers;
 }

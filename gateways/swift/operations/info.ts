@@ -38,6 +38,15 @@ export async function showInfo(call: SwiftCall): Promise<void> {
     },
     dlo: { max_segments: limits.joinedParts },
     bulk_delete: { max_deletes_per_request: limits.swiftBulkDeletes, max_failed_deletes: 1_000 },
+    tempurl: {
+      methods: ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'],
+      incoming_remove_headers: [],
+      incoming_allow_headers: [],
+      outgoing_remove_headers: ['x-object-meta-*'],
+      outgoing_allow_headers: ['x-object-meta-public-*'],
+      allowed_digests: ['sha1', 'sha256', 'sha512'],
+      deprecated_digests: ['sha1'],
+    },
     container_quotas: {},
     account_quotas: {},
   };

@@ -23,7 +23,7 @@ export async function listObjects(call: SwiftCall): Promise<void> {
   const rows = listing.isReverse ? await backwards(call, listing) : await forwards(call, listing);
   const shown = call.query.has('versions') ? rows.map(asVersion) : rows;
   const names = { kind: 'container', entry: 'object', name: call.container };
-  replyListing(call, names, shown, containerHeaders(call, bucket));
+  replyListing(call, names, shown, await containerHeaders(call, bucket));
 }
 
 async function forwards(call: SwiftCall, listing: Listing): Promise<readonly Row[]> {

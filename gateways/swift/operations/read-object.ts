@@ -11,6 +11,7 @@ import { SwiftError } from '../errors.ts';
 import { objectAnswer } from '../headers.ts';
 import { type ByteRange, rangesOf } from '../ranges.ts';
 import { replyEmpty, replyHead } from '../reply.ts';
+import { signedAnswer } from '../temp-url.ts';
 import { showManifest } from './manifests.ts';
 
 /** @throws SwiftError 404 also for one whose time is over */
@@ -38,7 +39,8 @@ export async function readObject(call: SwiftCall): Promise<void> {
   const { objects } = call.gateway.cloud;
   const object = living(call, accept(await objects.get(call.caller, call.container, call.object)));
   await judgeParts(call, object);
-  const headers = objectAnswer(call, object);
+  const plain = objectAnswer(call, object);
+  const headers = call.signed ? signedAnswer(plain, call.signed, call.object) : plain;
   if (judged(call, object, headers)) return;
   const isAsked = ifRangeHolds(header(call, 'if-range'), object);
   const ranges = isAsked ? rangesOf(header(call, 'range'), object.sizeBytes) : undefined;
