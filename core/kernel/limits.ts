@@ -355,4 +355,8 @@ export const limits = {
   swiftManifestBytes: 2 * MIB,
   swiftBulkDeletes: 10_000,
   swiftBulkBytes: 2 * MIB,
+  /** Of a form: the head of one part, a field that is no file, and how many of these. */
+  swiftFormHeadBytes: 8 * KIB,
+  swiftFormFieldBytes: 4 * KIB,
+  swiftFormFields: 64,
 } as const;

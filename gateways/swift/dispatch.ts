@@ -8,6 +8,7 @@ import { splitTarget } from '#gateways/edge/request-target.ts';
 import { authorise, tokenOf, unauthorised } from './authorise.ts';
 import type { Authorised, GatewayContext } from './call.ts';
 import { failureOf, SwiftError } from './errors.ts';
+import { boundaryOf } from './form-parts.ts';
 import { OPERATIONS } from './operations/operations.ts';
 import { type Address, addressOf, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
@@ -54,7 +55,8 @@ export async function dispatch(
     const signed = await signedUrlOf(call, address, asked);
     // Who was given a signed URL may do what it says, and nothing that is added to it.
     const query = signed ? NO_QUERY : asked;
-    const name = operationOf(request.method ?? '', rawPath, address, query);
+    const isForm = boundaryOf(request.headers['content-type']) !== undefined;
+    const name = operationOf(request.method ?? '', rawPath, address, query, isForm);
     const need: Need = POLICY[name];
     const token = need.public || signed ? undefined : await tokenOf(gateway, request, project);
     const asking = { gateway, request, transactionId, token, signed, rawPath };
@@ -101,6 +103,7 @@ function operationOf(
   rawPath: string,
   { project, container, object }: Address,
   query: ReadonlyMap<string, string>,
+  isForm: boolean,
 ): OperationName {
   if (INFO_PATHS.includes(rawPath)) return readOnly(method, 'show_info');
   if (LOGIN_PATHS.includes(rawPath)) return readOnly(method, 'log_in');
@@ -111,6 +114,7 @@ function operationOf(
   if (container === '' && query.has('bulk-delete') && (method === 'POST' || method === 'DELETE')) {
     return 'delete_many';
   }
+  if (isForm && method === 'POST' && container !== '') return 'post_form';
   const table = container === '' ? ACCOUNT : object === '' ? CONTAINER : OBJECT;
   const name = Object.hasOwn(table, method) ? table[method] : undefined;
   if (!name) throw new SwiftError(405, undefined, ['Allow', Object.keys(table).join(', ')]);

@@ -49,6 +49,8 @@ export const POLICY = {
   delete_object: CHANGE_OBJECT,
   /** What it makes is judged by the row of put_object. */
   copy_object: READ_OBJECT,
+  /** Judged file by file, by the signature in the form alone (operations/form-post.ts). */
+  post_form: PUBLIC,
 } as const satisfies Readonly<Record<string, Need>>;
 
 export type OperationName = keyof typeof POLICY;

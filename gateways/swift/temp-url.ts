@@ -95,7 +95,7 @@ async function holderOf(
 }
 
 /** The keys that the account and the container sign with. */
-async function keysOf(
+export async function keysOf(
   { gateway, transactionId }: Pick<Asked, 'gateway' | 'transactionId'>,
   project: string,
   container: string,

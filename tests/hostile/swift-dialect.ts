@@ -129,7 +129,13 @@ export class SwiftDialect implements Dialect {
     this.#scene = scene;
     this.#account = `${ROOT}/AUTH_${scene.projectId}`;
     this.#other = `${ROOT}/AUTH_${scene.otherProjectId}`;
-    this.#draws = [...this.#objects(), ...this.#objects(), ...this.#manifests(), ...this.#containers()];
+    this.#draws = [
+      ...this.#objects(),
+      ...this.#objects(),
+      ...this.#manifests(),
+      ...this.#containers(),
+      ...this.#forms(),
+    ];
   }
 
   draw(chance: Chance): Draft {
@@ -180,6 +186,39 @@ export class SwiftDialect implements Dialect {
       ...(chance.happens(0.3) && { range: '1-3' }),
     }));
     return Buffer.from(JSON.stringify([...segments, { data: Buffer.from('inline').toString('base64') }]));
+  }
+
+  #forms(): ((chance: Chance) => Draft)[] {
+    return [(chance) => this.#form(chance)];
+  }
+
+  #form(chance: Chance): Draft {
+    const boundary = chance.pick(['b', '-'.repeat(70), 'a b', '\r\n', '']);
+    const fields = [
+      'redirect',
+      'max_file_size',
+      'max_file_count',
+      'expires',
+      'signature',
+      'signed',
+      '__proto__',
+    ];
+    const parts = fields.map((name) => {
+      const value = chance.happens(0.3) ? chance.pick(TEXTS) : chance.pick(NUMBERS);
+      return `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+    });
+    const name = chance.pick([...SEGMENTS, ...TEXTS]);
+    const file = `Content-Disposition: form-data; name="f"; filename="${name}"\r\nContent-Type: a/b`;
+    parts.push(`--${boundary}\r\n${file}\r\n\r\n${letters(chance, 20)}\r\n--${boundary}--\r\n`);
+    const whole = Buffer.from(parts.join(''), 'latin1');
+    const body = chance.happens(0.3) ? whole.subarray(0, chance.whole(0, whole.length)) : whole;
+    const type = `multipart/form-data; boundary="${boundary.trim()}"`;
+    const at = chance.pick([
+      `${this.#account}/hostile`,
+      `${this.#account}/hostile/f`,
+      `${this.#other}/sentinel`,
+    ]);
+    return request('POST', at, '', body, [['Content-Type', type]]);
   }
 
   #containers(): ((chance: Chance) => Draft)[] {

@@ -6,6 +6,7 @@ import { listContainers, showAccount, updateAccount } from './accounts.ts';
 import { createContainer, deleteContainer, showContainer, updateContainer } from './containers.ts';
 import { copyObject } from './copy-object.ts';
 import { deleteMany } from './delete-many.ts';
+import { postForm } from './form-post.ts';
 import { logIn, showInfo } from './info.ts';
 import { listObjects } from './list-objects.ts';
 import { readObject } from './read-object.ts';
@@ -32,4 +33,5 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   update_object: updateObject,
   delete_object: deleteObject,
   copy_object: copyObject,
+  post_form: postForm,
 };

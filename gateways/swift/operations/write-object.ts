@@ -2,11 +2,14 @@
 // makes an object of others.
 
 import type { Assembly } from '#core/objects/objects.events.ts';
-import { accept, header, isTrue, objectBody, type SwiftCall } from '../call.ts';
+import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import type { Caller } from '#services/cloud.ts';
+import type { ByteSource } from '#storage-nodes/stream/blob-stream.ts';
+import { accept, type GatewayContext, header, isTrue, objectBody, type SwiftCall } from '../call.ts';
 import { unquoted, writeConditionOf } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
-import { guessedType, isLarge, objectHeadersOf } from '../headers.ts';
-import { checkNames, namedPath } from '../paths.ts';
+import { guessedType, isLarge, type ObjectHeaders, objectHeadersOf } from '../headers.ts';
+import { type Address, checkNames, namedPath } from '../paths.ts';
 import { answerHeaders, HTML, httpDate, lastModifiedMs, replyDone, replyEmpty } from '../reply.ts';
 import { putCopy } from './copy-object.ts';
 import { deleteWithSegments, putManifest } from './manifests.ts';
@@ -42,6 +45,32 @@ export async function putObject(call: SwiftCall): Promise<void> {
   const answer = answerHeaders(call);
   answer.push('Etag', object.etag, 'Last-Modified', httpDate(lastModifiedMs(object.modifiedMs)));
   replyDone(call, 201, answer);
+}
+
+/** Stores bytes that do not come as the body of a PUT. */
+export async function storeBytes(
+  { cloud }: GatewayContext,
+  caller: Caller,
+  to: Address,
+  source: ByteSource,
+  described: ObjectHeaders,
+): Promise<StoredObject> {
+  if (to.object.includes('\0')) throw new SwiftError(412, 'Invalid UTF8 or contains NULL');
+  checkNames(to);
+  const outcome = await cloud.objects.put(caller, {
+    bucket: to.container,
+    key: to.object,
+    source,
+    digests: ['md5'],
+    condition: {},
+    describe: ({ digests }) => ({
+      ...described,
+      contentType: described.contentType || guessedType(to.object),
+      etag: Buffer.from(digests.md5 ?? []).toString('hex'),
+      storageClass: STORAGE_CLASS,
+    }),
+  });
+  return accept(outcome);
 }
 
 /** What would change what an object is, and is not built. @throws SwiftError 501 */
