@@ -14,6 +14,7 @@ import type { Identity } from '#services/identity/identity.ts';
 import type { Token, TokenUseCases } from '#services/identity/tokens.service.ts';
 import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, SwiftError } from './errors.ts';
 import type { Address } from './paths.ts';
+import type { CrossOrigin } from './reply.ts';
 import type { SignedUrl } from './temp-url.ts';
 
 /** Where what went wrong on our side is told; pino's Logger is one. */
@@ -49,6 +50,7 @@ export interface SwiftCall extends Address, Authorised {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
   readonly transactionId: string;
+  readonly crossOrigin: CrossOrigin | undefined;
   readonly query: ReadonlyMap<string, string>;
   readonly token: Token | undefined;
   /** By which it may be carried out, without a token. */

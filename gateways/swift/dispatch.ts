@@ -7,12 +7,13 @@ import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
 import { authorise, tokenOf, unauthorised } from './authorise.ts';
 import type { Authorised, GatewayContext } from './call.ts';
+import { crossOriginOf } from './cross-origin.ts';
 import { failureOf, SwiftError } from './errors.ts';
 import { boundaryOf } from './form-parts.ts';
 import { OPERATIONS } from './operations/operations.ts';
 import { type Address, addressOf, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
-import { replyFailure } from './reply.ts';
+import { type CrossOrigin, replyFailure } from './reply.ts';
 import { signedUrlOf } from './temp-url.ts';
 
 const NOWHERE: Address = { project: '', container: '', object: '' };
@@ -40,6 +41,7 @@ export async function dispatch(
   requestId: string,
 ): Promise<void> {
   const transactionId = `tx${requestId.toLowerCase()}`;
+  let crossOrigin: CrossOrigin | undefined;
   try {
     const call = { gateway, request, response, transactionId };
     const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
@@ -50,8 +52,7 @@ export async function dispatch(
       ? addressOf(rawPath.slice(VERSION_PATH.length))
       : NOWHERE;
     const { project } = address;
-    // A preflight has no token, and no container has rules for one.
-    if (request.method === 'OPTIONS') throw unauthorised(project);
+    crossOrigin = await crossOriginOf(call, address);
     const signed = await signedUrlOf(call, address, asked);
     // Who was given a signed URL may do what it says, and nothing that is added to it.
     const query = signed ? NO_QUERY : asked;
@@ -61,14 +62,16 @@ export async function dispatch(
     const token = need.public || signed ? undefined : await tokenOf(gateway, request, project);
     const asking = { gateway, request, transactionId, token, signed, rawPath };
     const authorised = need.public ? NOBODY : await authorise(asking, need, address);
-    await OPERATIONS[name]({ ...call, query, token, signed, ...address, ...authorised });
+    await OPERATIONS[name]({ ...call, crossOrigin, query, token, signed, ...address, ...authorised });
   } catch (error) {
     const failure = failureOf(error);
     if (failure.status >= 500 && failure.status !== 501) {
       gateway.logger.error({ err: error, requestId, method: request.method }, 'request failed');
     }
     if (response.headersSent) response.destroy();
-    else if (!response.destroyed) replyFailure({ response, transactionId }, failure, request.method ?? '');
+    else if (!response.destroyed) {
+      replyFailure({ response, transactionId, crossOrigin }, failure, request.method ?? '');
+    }
   }
 }
 
@@ -105,6 +108,10 @@ function operationOf(
   query: ReadonlyMap<string, string>,
   isForm: boolean,
 ): OperationName {
+  if (method === 'OPTIONS') {
+    if (project === '') throw unauthorised('');
+    return 'preflight';
+  }
   if (INFO_PATHS.includes(rawPath)) return readOnly(method, 'show_info');
   if (LOGIN_PATHS.includes(rawPath)) return readOnly(method, 'log_in');
   if (project === '') throw new SwiftError(404);

@@ -180,7 +180,7 @@ export function objectAnswer(call: { transactionId: string }, object: StoredObje
 }
 
 /** What may stand in a header's name (RFC 9110, section 5.6.2). */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * What a request changes of a container or an account: an empty value takes away.

@@ -46,7 +46,7 @@ test('every operation has its row, and every row its operation and its request h
   t.deepEqual(Object.keys(REQUESTS).sort(), guarded.sort());
   t.deepEqual(
     names.filter((name) => needs[name].public),
-    ['show_info', 'log_in', 'post_form'],
+    ['show_info', 'log_in', 'post_form', 'preflight'],
   );
   for (const name of guarded) t.truthy(needs[name].role, name);
 });

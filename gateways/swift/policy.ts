@@ -51,6 +51,8 @@ export const POLICY = {
   copy_object: READ_OBJECT,
   /** Judged file by file, by the signature in the form alone (operations/form-post.ts). */
   post_form: PUBLIC,
+  /** Tells whether another request may be made, which is judged by its own row. */
+  preflight: PUBLIC,
 } as const satisfies Readonly<Record<string, Need>>;
 
 export type OperationName = keyof typeof POLICY;

@@ -7,6 +7,17 @@ import type { SwiftError } from './errors.ts';
 export interface Answering {
   readonly response: HttpResponse;
   readonly transactionId: string;
+  readonly crossOrigin?: CrossOrigin | undefined;
+}
+
+/** What a page of another origin may know of the answer. */
+export interface CrossOrigin {
+  /** `*` for any. */
+  readonly origin: string;
+  /** Names of headers, besides those that are always shown. */
+  readonly exposed: readonly string[];
+  /** Seconds that a preflight is good for, as text. */
+  readonly maxAge: string | undefined;
 }
 
 export const TEXT = 'text/plain; charset=utf-8';
@@ -32,15 +43,33 @@ export const httpDate = (timeMs: number): string => new Date(timeMs).toUTCString
 /** In listings. */
 export const isoDate = (timeMs: number): string => new Date(timeMs).toISOString().replace('Z', '000');
 
+const EXPOSED = [
+  ...['cache-control', 'content-language', 'content-type', 'expires', 'last-modified', 'pragma', 'etag'],
+  ...['x-timestamp', 'x-trans-id', 'x-openstack-request-id'],
+];
+
+/** All answers go by here: with what browsers of pages of other origins need to be told. */
+export function complete({ crossOrigin }: Answering, headers: string[]): string[] {
+  if (!crossOrigin) return headers;
+  const { origin, exposed } = crossOrigin;
+  const names = headers.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
+  const metadata = names.filter((name) => /^x-(container|object)-meta-/.test(name));
+  const shown = new Set([...EXPOSED, ...metadata, ...exposed]);
+  headers.push('Access-Control-Allow-Origin', origin);
+  headers.push('Access-Control-Expose-Headers', [...shown].join(', '));
+  if (origin !== '*') headers.push('Vary', 'Origin');
+  return headers;
+}
+
 export function replyEmpty(call: Answering, status: number, headers = answerHeaders(call)): void {
   if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
-  call.response.writeHead(status, headers);
+  call.response.writeHead(status, complete(call, headers));
   call.response.end();
 }
 
 /** With the headers of a body that is not sent. */
 export function replyHead(call: Answering, status: number, headers: string[]): void {
-  call.response.writeHead(status, headers);
+  call.response.writeHead(status, complete(call, headers));
   call.response.end();
 }
 
@@ -52,7 +81,7 @@ export function replyText(
   headers = answerHeaders(call),
 ): void {
   headers.push('Content-Type', type, 'Content-Length', String(Buffer.byteLength(body)));
-  call.response.writeHead(status, headers);
+  call.response.writeHead(status, complete(call, headers));
   call.response.end(body);
 }
 

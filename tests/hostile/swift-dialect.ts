@@ -64,7 +64,14 @@ const HEADERS = [
     'X-Static-Large-Object',
     'X-Backend-Storage-Policy-Index',
   ],
-  ...['X-Trans-Id-Extra', 'X-If-Delete-At', 'X-Object-Sysmeta-A', 'X-Container-Sysmeta-A', 'Accept'],
+  ...[
+    'X-Trans-Id-Extra',
+    'Origin',
+    'X-If-Delete-At',
+    'X-Object-Sysmeta-A',
+    'X-Container-Sysmeta-A',
+    'Accept',
+  ],
 ];
 const QUERIES = [
   ...[
@@ -235,6 +242,16 @@ export class SwiftDialect implements Dialect {
         request('POST', `${this.#account}/hostile`, '', NOTHING, [['X-Container-Read', '.r:*,.rlistings']]),
       (chance) => request('PUT', made(chance), '', NOTHING, [['X-Container-Meta-A', 'b']]),
       (chance) => request('DELETE', made(chance)),
+      () =>
+        request('POST', `${this.#account}/hostile`, '', NOTHING, [
+          ['X-Container-Meta-Access-Control-Allow-Origin', 'http://a.example'],
+        ]),
+      (chance) =>
+        request('OPTIONS', `${this.#account}/hostile/k1`, '', NOTHING, [
+          ['Origin', chance.pick(['http://a.example', 'null', ...TEXTS])],
+          ['Access-Control-Request-Method', chance.pick(['GET', 'TRACE', ...TEXTS])],
+          ['Access-Control-Request-Headers', chance.pick(['x-a, x-b', ...TEXTS])],
+        ]),
       () => request('GET', '/info'),
       () =>
         request('GET', '/auth/v1.0', '', NOTHING, [

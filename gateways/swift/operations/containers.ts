@@ -65,7 +65,7 @@ export async function deleteContainer(call: SwiftCall): Promise<void> {
 /** What would change what a container does, and is not built. */
 const UNBUILT = [
   ...['x-versions-location', 'x-history-location', 'x-versions-enabled', 'x-container-sync-to'],
-  ...['x-container-sync-key', 'x-container-meta-access-control-allow-origin'],
+  'x-container-sync-key',
   'x-container-meta-web-index',
 ];
 

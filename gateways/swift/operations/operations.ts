@@ -1,6 +1,7 @@
 // Owns which function carries out which operation. A row of policy.ts does not compile until it has one.
 
 import type { SwiftCall } from '../call.ts';
+import { preflight } from '../cross-origin.ts';
 import type { OperationName } from '../policy.ts';
 import { listContainers, showAccount, updateAccount } from './accounts.ts';
 import { createContainer, deleteContainer, showContainer, updateContainer } from './containers.ts';
@@ -34,4 +35,5 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   delete_object: deleteObject,
   copy_object: copyObject,
   post_form: postForm,
+  preflight,
 };

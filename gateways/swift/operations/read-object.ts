@@ -10,7 +10,7 @@ import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
 import { objectAnswer } from '../headers.ts';
 import { type ByteRange, rangesOf } from '../ranges.ts';
-import { replyEmpty, replyHead } from '../reply.ts';
+import { complete, replyEmpty, replyHead } from '../reply.ts';
 import { signedAnswer } from '../temp-url.ts';
 import { showManifest } from './manifests.ts';
 
@@ -50,7 +50,7 @@ export async function readObject(call: SwiftCall): Promise<void> {
   headers.push('Content-Length', String(range.length));
   const status = ranges ? 206 : 200;
   if (range.length === 0 || call.request.method === 'HEAD') return replyHead(call, status, headers);
-  const body = new ResponseBody(call.response, status, headers, range.length);
+  const body = new ResponseBody(call.response, status, complete(call, headers), range.length);
   await objects.read(object, range.offset, range.length, body);
   body.end();
 }
@@ -90,7 +90,7 @@ async function readRanges(
   const headers = withType(given, `multipart/byteranges;boundary=${boundary}`);
   headers.push('Content-Length', String(length));
   if (call.request.method === 'HEAD') return replyHead(call, 206, headers);
-  const body = new ResponseBody(call.response, 206, headers, length);
+  const body = new ResponseBody(call.response, 206, complete(call, headers), length);
   for (const [at, range] of ranges.entries()) {
     await body.write(heads[at] as Buffer);
     await cloud.objects.read(object, range.offset, range.length, body);
