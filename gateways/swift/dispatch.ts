@@ -11,6 +11,7 @@ import { crossOriginOf } from './cross-origin.ts';
 import { failureOf, SwiftError } from './errors.ts';
 import { boundaryOf } from './form-parts.ts';
 import { OPERATIONS } from './operations/operations.ts';
+import { asksForPage } from './operations/static-web.ts';
 import { type Address, addressOf, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
 import { type CrossOrigin, replyFailure } from './reply.ts';
@@ -23,6 +24,8 @@ const NOBODY: Authorised = {
   isWriter: false,
   isReseller: false,
 };
+/** What an address of a web site may mean. */
+const PAGES: readonly OperationName[] = ['list_objects', 'show_container', 'get_object', 'head_object'];
 const NO_QUERY: ReadonlyMap<string, string> = new Map();
 const VERSION_PATH = `${ROOT}/v1/`;
 /** Old clients look for these two at the top. */
@@ -57,9 +60,12 @@ export async function dispatch(
     // Who was given a signed URL may do what it says, and nothing that is added to it.
     const query = signed ? NO_QUERY : asked;
     const isForm = boundaryOf(request.headers['content-type']) !== undefined;
-    const name = operationOf(request.method ?? '', rawPath, address, query, isForm);
+    const named = operationOf(request.method ?? '', rawPath, address, query, isForm);
+    const isPublic = 'public' in POLICY[named];
+    const token = isPublic || signed ? undefined : await tokenOf(gateway, request, project);
+    const mayBePage = PAGES.includes(named) && !signed;
+    const name = mayBePage && (await asksForPage(call, address, !!token)) ? 'serve_page' : named;
     const need: Need = POLICY[name];
-    const token = need.public || signed ? undefined : await tokenOf(gateway, request, project);
     const asking = { gateway, request, transactionId, token, signed, rawPath };
     const authorised = need.public ? NOBODY : await authorise(asking, need, address);
     await OPERATIONS[name]({ ...call, crossOrigin, query, token, signed, ...address, ...authorised });

@@ -28,13 +28,15 @@ const REQUESTS: Readonly<Partial<Record<OperationName, readonly [method: string,
   update_object: ['POST', '/kept/a'],
   delete_object: ['DELETE', '/kept/a'],
   copy_object: ['COPY', '/kept/a'],
+  serve_page: ['GET', '/web/'],
 };
 
 let server: SwiftServer;
 
 test.before(async () => {
   server = await SwiftServer.start();
-  for (const name of ['kept', 'empty']) await server.call('PUT', `/${name}`);
+  for (const name of ['kept', 'empty', 'web']) await server.call('PUT', `/${name}`);
+  await server.call('POST', '/web', { headers: { 'X-Container-Meta-Web-Listings': 'yes' } });
   await server.call('PUT', '/kept/a', { body: 'a' });
 });
 
@@ -55,7 +57,8 @@ async function refusals(token: string | null, status: number, wanted: (need: Nee
   const wrong: string[] = [];
   for (const [name, [method, path]] of Object.entries(REQUESTS)) {
     if (!wanted(needs[name as OperationName])) continue;
-    const headers = { Destination: '/kept/c', 'X-Account-Meta-A': 'b', 'X-Container-Meta-A': 'b' };
+    const web = { 'X-Web-Mode': 'true' };
+    const headers = { ...web, Destination: '/kept/c', 'X-Account-Meta-A': 'b', 'X-Container-Meta-A': 'b' };
     const body = method === 'PUT' || method === 'POST' ? '/kept/a' : undefined;
     const answer = await server.call(method, path, { token, headers, ...(body !== undefined && { body }) });
     if (answer.status !== status) wrong.push(`${name}: ${answer.status} ${answer.text}`);
@@ -69,7 +72,7 @@ async function refusals(token: string | null, status: number, wanted: (need: Nee
 async function nothingChanged(): Promise<boolean> {
   const { text, headers } = await server.call('GET', '');
   const objects = await server.call('GET', '/kept');
-  const isSame = text === 'empty\nkept\n' && objects.text === 'a\n';
+  const isSame = text === 'empty\nkept\nweb\n' && objects.text === 'a\n';
   return isSame && !headers.has('x-account-meta-a') && !objects.headers.has('x-container-meta-a');
 }
 

@@ -22,6 +22,7 @@ const CHANGE_ACCOUNT: Need = { role: 'member' };
 const READ_CONTAINER: Need = { role: 'reader', acl: 'read', lists: true };
 const CHANGE_CONTAINER: Need = { role: 'member' };
 const READ_OBJECT: Need = { role: 'reader', acl: 'read', signed: true };
+const READ_PAGE: Need = { role: 'reader', acl: 'read' };
 const CHANGE_OBJECT: Need = { role: 'member', acl: 'write', signed: true };
 
 export const POLICY = {
@@ -51,6 +52,8 @@ export const POLICY = {
   copy_object: READ_OBJECT,
   /** Judged file by file, by the signature in the form alone (operations/form-post.ts). */
   post_form: PUBLIC,
+  /** A listing is judged by the row of list_objects besides. */
+  serve_page: READ_PAGE,
   /** Tells whether another request may be made, which is judged by its own row. */
   preflight: PUBLIC,
 } as const satisfies Readonly<Record<string, Need>>;

@@ -34,7 +34,7 @@ export const PROBED = Array.from({ length: 2_000 }, (_, index) => String(index).
 const NOTHING = Buffer.alloc(0);
 const ROOT = '/object-store/v1';
 const PROBE_BYTES = 8;
-const SUCCESSES = new Set([200, 201, 202, 204, 206, 304]);
+const SUCCESSES = new Set([200, 201, 202, 204, 206, 301, 303, 304]);
 const FAILURES = new Set([
   400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 416, 417, 422, 431, 499, 501,
 ]);
@@ -242,6 +242,17 @@ export class SwiftDialect implements Dialect {
         request('POST', `${this.#account}/hostile`, '', NOTHING, [['X-Container-Read', '.r:*,.rlistings']]),
       (chance) => request('PUT', made(chance), '', NOTHING, [['X-Container-Meta-A', 'b']]),
       (chance) => request('DELETE', made(chance)),
+      () =>
+        request('POST', `${this.#account}/hostile`, '', NOTHING, [
+          ['X-Container-Meta-Web-Index', 'k1'],
+          ['X-Container-Meta-Web-Error', 'k2'],
+          ['X-Container-Meta-Web-Listings', 'true'],
+          ['X-Container-Meta-Web-Listings-CSS', '"><script>'],
+        ]),
+      (chance) =>
+        request('GET', `${this.#account}/hostile/${chance.pick(['', ...SEGMENTS])}`, '', NOTHING, [
+          ['X-Web-Mode', chance.pick(['true', ...TEXTS])],
+        ]),
       () =>
         request('POST', `${this.#account}/hostile`, '', NOTHING, [
           ['X-Container-Meta-Access-Control-Allow-Origin', 'http://a.example'],

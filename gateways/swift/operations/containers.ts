@@ -66,7 +66,6 @@ export async function deleteContainer(call: SwiftCall): Promise<void> {
 const UNBUILT = [
   ...['x-versions-location', 'x-history-location', 'x-versions-enabled', 'x-container-sync-to'],
   'x-container-sync-key',
-  'x-container-meta-web-index',
 ];
 
 const LISTS = [

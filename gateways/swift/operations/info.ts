@@ -47,6 +47,7 @@ export async function showInfo(call: SwiftCall): Promise<void> {
       allowed_digests: ['sha1', 'sha256', 'sha512'],
       deprecated_digests: ['sha1'],
     },
+    staticweb: {},
     formpost: { allowed_digests: ['sha1', 'sha256', 'sha512'], deprecated_digests: ['sha1'] },
     container_quotas: {},
     account_quotas: {},

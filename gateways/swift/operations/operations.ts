@@ -11,6 +11,7 @@ import { postForm } from './form-post.ts';
 import { logIn, showInfo } from './info.ts';
 import { listObjects } from './list-objects.ts';
 import { readObject } from './read-object.ts';
+import { servePage } from './static-web.ts';
 import { deleteObject, putObject, updateObject } from './write-object.ts';
 
 /** Answers the call, or throws what dispatch answers as an error. */
@@ -36,4 +37,5 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   copy_object: copyObject,
   post_form: postForm,
   preflight,
+  serve_page: servePage,
 };
