@@ -7,8 +7,9 @@ import type { HttpRequest } from '#gateways/edge/http-messages.ts';
 import type { Caller } from '#services/cloud.ts';
 import { isWithinRules } from '#services/identity/access-rules.ts';
 import type { Token } from '#services/identity/tokens.service.ts';
-import { isEnough, roleAmong } from '#services/permissions.ts';
+import { isEnough, type Role, roleAmong } from '#services/permissions.ts';
 import { letsReferrer, letsToken } from './access-lists.ts';
+import { kindFor } from './account-lists.ts';
 import type { Authorised, GatewayContext, SwiftCall } from './call.ts';
 import { SwiftError } from './errors.ts';
 import { ACCOUNT_PREFIX, type Address, encodedPath, ROOT } from './paths.ts';
@@ -60,6 +61,10 @@ export async function authorise(asking: Asking, need: Need, address: Address): P
       return { caller, isOwn: true, isWriter: role !== 'reader', isReseller: token.isCloudAdmin };
     }
   }
+  if (token && need.role) {
+    const granted = await grantedBy(asking, token, need.role, address);
+    if (granted) return granted;
+  }
   const isSigned = need.signed === true && asking.signed !== undefined && opens(asking.signed, address);
   if (need.acl && (isSigned || (await isListed(asking, need, address)))) {
     // The list, or the signature, has said what the caller may: no more than that is asked of the cloud.
@@ -82,6 +87,26 @@ export function authoriseToo(
   const { project, container, object } = address;
   const rawPath = `${ROOT}/v1/${ACCOUNT_PREFIX}${encodedPath(`${project}/${container}/${object}`)}`;
   return authorise({ gateway, request, transactionId, token, signed, rawPath }, POLICY[operation], address);
+}
+
+/** By the list of the account. */
+async function grantedBy(
+  asking: Asking,
+  token: Token,
+  wanted: Role,
+  { project, container }: Address,
+): Promise<Authorised | undefined> {
+  const { cloud, identity } = asking.gateway;
+  const space = await cloud.buckets.space(callerOf(asking, project, 'reader'));
+  const list = isRejected(space) ? undefined : space.properties.access;
+  const kind = list === undefined ? undefined : kindFor(list, token);
+  if (!kind || !identity.view.get('project', project)?.enabled) return undefined;
+  // What is said of the account itself only its administrators change.
+  const writes = kind === 'admin' || (kind === 'read-write' && container !== '');
+  if (wanted !== 'reader' && !writes) return undefined;
+  const role = wanted === 'reader' ? 'reader' : 'member';
+  const caller = callerOf(asking, project, kind === 'admin' ? 'member' : role);
+  return { caller, isOwn: true, isWriter: kind === 'admin', isReseller: false };
 }
 
 function roleIn(token: Token, project: string) {

@@ -31,6 +31,7 @@ const STORED_HEADERS: Readonly<Record<string, string>> = {
 const PROPERTY_HEADERS: Readonly<Record<string, string>> = {
   'quota/bytes': 'Meta-Quota-Bytes',
   'quota/objects': 'Meta-Quota-Count',
+  access: 'Access-Control',
   'access/read': 'Read',
   'access/write': 'Write',
 };
@@ -236,7 +237,7 @@ export function addProperties(
   isWriter: boolean,
 ): void {
   for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith(SECRET) || (name.startsWith('access/') && !isWriter)) continue;
+    if (name.startsWith(SECRET) || (name.startsWith('access') && !isWriter)) continue;
     const shown = PROPERTY_HEADERS[name] ?? `Meta-${titled(name.slice(META.length))}`;
     if (TOKEN.test(shown)) headers.push(`X-${kind}-${shown}`, toHeader(value));
   }

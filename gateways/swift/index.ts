@@ -4,7 +4,7 @@
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
 // symlinks, bulk upload (extract-archive), container sync,
-// rate limits, account ACLs, creation and deletion of accounts (405), storage policies other than the one
+// rate limits, creation and deletion of accounts (405), storage policies other than the one
 // that /info shows (400).
 //
 // By design.

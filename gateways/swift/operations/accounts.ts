@@ -2,9 +2,10 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
-import { acceptBucket, type SwiftCall } from '../call.ts';
+import { cleanAccountList } from '../account-lists.ts';
+import { acceptBucket, header, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
-import { addProperties, addSecrets, changesOf } from '../headers.ts';
+import { addProperties, addSecrets, type Changes, changesOf } from '../headers.ts';
 import { ACCOUNT_PREFIX } from '../paths.ts';
 import { answerHeaders, isoDate, replyEmpty, replyHead, TEXT, timestamp } from '../reply.ts';
 import { STORAGE_POLICY } from './info.ts';
@@ -60,14 +61,14 @@ function pageOf(
   return (isReverse ? rows.reverse() : rows).slice(0, limit);
 }
 
-const UNBUILT = ['x-account-access-control'];
-
 export async function updateAccount(call: SwiftCall): Promise<void> {
   const { buckets } = call.gateway.cloud;
   const { headers } = call.request;
-  for (const name of UNBUILT) if (headers[name]) throw new SwiftError(501);
   const { properties } = acceptBucket(await buckets.space(call.caller));
-  const changes = changesOf(headers, 'account', properties);
+  const changes = withList(
+    header(call, 'x-account-access-control'),
+    changesOf(headers, 'account', properties),
+  );
   // An account must not raise its own.
   const touchesQuota = [...Object.keys(changes.set), ...changes.unset].some((name) =>
     name.startsWith('quota/'),
@@ -75,6 +76,12 @@ export async function updateAccount(call: SwiftCall): Promise<void> {
   if (touchesQuota && !call.isReseller) throw new SwiftError(403);
   acceptBucket(await buckets.describeSpace(call.caller, changes));
   replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', TEXT]);
+}
+
+function withList(value: string | undefined, { set, unset }: Changes): Changes {
+  if (value === undefined) return { set, unset };
+  const access = cleanAccountList(value);
+  return access === '' ? { set, unset: [...unset, 'access'] } : { set: { ...set, access }, unset };
 }
 
 async function accountHeaders(call: SwiftCall): Promise<string[]> {

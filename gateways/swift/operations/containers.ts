@@ -40,7 +40,7 @@ export async function createContainer(call: SwiftCall): Promise<void> {
     throw new SwiftError(400, `Invalid X-Storage-Policy ${JSON.stringify(policy)}`);
   }
   // What is wrong with the request must not leave a container behind.
-  containerChanges(headers, {});
+  mayChange(call, containerChanges(headers, {}));
   const made = await buckets.create(call.caller, call.container, call.gateway.region, 'own');
   const isThere = isRejected(made) && made.rejected === 'bucket-owned-by-caller';
   if (!isThere) acceptBucket(made);
@@ -53,6 +53,7 @@ export async function updateContainer(call: SwiftCall): Promise<void> {
   const { buckets } = call.gateway.cloud;
   const { properties } = acceptBucket(await buckets.get(call.caller, call.container));
   const changes = containerChanges(call.request.headers, properties);
+  mayChange(call, changes);
   acceptBucket(await buckets.describe(call.caller, call.container, changes));
   replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', TEXT]);
 }
@@ -60,6 +61,12 @@ export async function updateContainer(call: SwiftCall): Promise<void> {
 export async function deleteContainer(call: SwiftCall): Promise<void> {
   acceptBucket(await call.gateway.cloud.buckets.delete(call.caller, call.container));
   replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', TEXT]);
+}
+
+/** Who else may use a container is said by its owners alone. @throws SwiftError 403 */
+function mayChange({ isWriter }: SwiftCall, { set, unset }: Changes): void {
+  const names = [...Object.keys(set), ...unset];
+  if (!isWriter && names.some((name) => /^(access|secret)\//.test(name))) throw new SwiftError(403);
 }
 
 /** What would change what a container does, and is not built. */
