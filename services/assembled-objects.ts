@@ -42,7 +42,7 @@ export class AssembledObjects {
   /** With all parts named, and the size and etag of what it reads as. */
   async whole(object: StoredObject): Promise<StoredObject> {
     const { assembly } = object;
-    if (!assembly || assembly.bucket === '') return object;
+    if (!assembly || assembly.bucket === '' || assembly.link) return object;
     const parts: AssembledPart[] = [];
     const bucket = this.#bucketOf(object, assembly.bucket);
     const digest = createHash('md5');
@@ -61,6 +61,36 @@ export class AssembledObjects {
       if (parts.length > limits.joinedParts) throw tooMany(object);
     }
     return { ...object, sizeBytes, etag: digest.digest('hex'), assembly: { ...assembly, parts } };
+  }
+
+  /**
+   * What a link stands for in the end, as it reads; whatever is no link stands for itself. Undefined where
+   * nothing is there, or another owner's.
+   * @throws Fault `conflict`: it is not what it was, or there are too many links
+   */
+  async followed(object: StoredObject): Promise<StoredObject | undefined> {
+    const { buckets, objects } = this.#context;
+    const etags = new Set<string>();
+    const endsMs: number[] = [];
+    let at = object;
+    for (let links = 0; at.assembly?.link; links++) {
+      const { bucket, prefix, link } = at.assembly;
+      if (links === limits.links) throw new Fault('conflict', `${object.key} is a link to too many links`);
+      const owner = buckets.get(at.bucket)?.owner ?? '';
+      if (link.etag !== '') etags.add(link.etag);
+      if (at.expiresMs !== undefined) endsMs.push(at.expiresMs);
+      const isOthers = link.account !== '' && link.account !== owner;
+      const next = isOthers ? undefined : objects.get(bucketIdOf(buckets, owner, bucket), prefix);
+      if (!next) return undefined;
+      at = next;
+    }
+    const found = await this.whole(at);
+    for (const etag of etags) {
+      if (etag !== found.etag) throw new Fault('conflict', `what ${object.key} links to is not what it was`);
+    }
+    if (endsMs.length === 0) return found;
+    // What one comes to by a link ends with the link.
+    return { ...found, expiresMs: Math.min(...endsMs, found.expiresMs ?? Number.POSITIVE_INFINITY) };
   }
 
   async read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void> {

@@ -169,10 +169,21 @@ export interface Buckets {
   spaceSecrets(caller: Caller): Promise<Properties>;
 }
 
+/**
+ * What is answered of an object that stands for another: the other, where it is of the same owner; or itself,
+ * for who judges each step.
+ */
+export type Links = 'follow' | 'keep';
+
 export interface Objects {
   put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>>;
   /** As it reads: one that is made of others has their size. */
-  get(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>>;
+  get(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    links?: Links,
+  ): Promise<StoredObject | Rejection<ObjectRejection>>;
   /** As it was stored. */
   stored(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>>;
   /** The same bytes with another description. `change` may be called more than once. */

@@ -34,6 +34,7 @@ import { assertNameable } from './bucket-collection.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type {
   Caller,
+  Links,
   ObjectDescription,
   ObjectRejection,
   Objects,
@@ -174,9 +175,16 @@ class ObjectUseCases implements Objects, ObjectWriter {
     return this.#context.objects.get(bucket, key) ?? { rejected: 'no-such-key' };
   }
 
-  async get(caller: Caller, name: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>> {
+  async get(
+    caller: Caller,
+    name: string,
+    key: string,
+    links: Links = 'follow',
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
     const object = await this.stored(caller, name, key);
-    return isRejected(object) || !object.assembly ? object : this.#assembled.whole(object);
+    if (isRejected(object) || !object.assembly) return object;
+    if (links === 'keep' || !object.assembly.link) return this.#assembled.whole(object);
+    return (await this.#assembled.followed(object)) ?? { rejected: 'no-such-key' };
   }
 
   read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void> {

@@ -317,6 +317,8 @@ export const limits = {
   assembledDepth: 10,
   /** Of what is read as one by a prefix. */
   joinedParts: 10_000,
+  /** That are followed from one to the next. */
+  links: 2,
 
   // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object
   // key names").

@@ -34,11 +34,25 @@ const assembledPartFields = {
 } as const;
 export type AssembledPart = DataOf<typeof assembledPartFields>;
 
-/** Either the parts, one after the other; or, with a bucket named, all in it that begins with the prefix. */
+/** Of an object that stands for another. */
+const linkFields = {
+  /** Whose the other is; empty: of the same owner. */
+  account: text(1),
+  /** That it must have when it is read; empty: whatever is there then. */
+  etag: text(2),
+  /** That it had when it was named with an etag. */
+  sizeBytes: uint(3),
+} as const;
+
+/**
+ * Either the parts, one after the other; or, with a bucket named, all in it that begins with the prefix; or,
+ * with a link, the one object that has the prefix for its key.
+ */
 const assemblyFields = {
   parts: list(1, assembledPartFields),
   bucket: text(2),
   prefix: text(3),
+  link: optional(record(4, linkFields)),
 } as const;
 export type Assembly = DataOf<typeof assemblyFields>;
 

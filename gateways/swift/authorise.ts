@@ -12,7 +12,7 @@ import { letsReferrer, letsToken } from './access-lists.ts';
 import { kindFor } from './account-lists.ts';
 import type { Authorised, GatewayContext, SwiftCall } from './call.ts';
 import { SwiftError } from './errors.ts';
-import { ACCOUNT_PREFIX, type Address, encodedPath, ROOT } from './paths.ts';
+import { ACCOUNT_PREFIX, type Address, pathOf, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
 import { opens, type SignedUrl } from './temp-url.ts';
 
@@ -84,8 +84,7 @@ export function authoriseToo(
   operation: OperationName,
   address: Address,
 ): Promise<Authorised> {
-  const { project, container, object } = address;
-  const rawPath = `${ROOT}/v1/${ACCOUNT_PREFIX}${encodedPath(`${project}/${container}/${object}`)}`;
+  const rawPath = pathOf(address);
   return authorise({ gateway, request, transactionId, token, signed, rawPath }, POLICY[operation], address);
 }
 

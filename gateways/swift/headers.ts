@@ -6,7 +6,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { fromHeader, isTrue, toHeader } from './call.ts';
 import { SwiftError } from './errors.ts';
-import { encodedPath } from './paths.ts';
+import { ACCOUNT_PREFIX, encodedPath } from './paths.ts';
 import { answerHeaders, httpDate, lastModifiedMs, timestamp } from './reply.ts';
 
 export type Values = Readonly<Record<string, string>>;
@@ -160,7 +160,7 @@ export function isLarge({ etag, assembly }: Pick<StoredObject, 'etag' | 'assembl
 export function objectAnswer(call: { transactionId: string }, object: StoredObject): string[] {
   const headers = answerHeaders(call);
   const { etag, modifiedMs, contentType, assembly, expiresMs } = object;
-  const joins = assembly && assembly.bucket !== '';
+  const joins = assembly && assembly.bucket !== '' && !assembly.link;
   headers.push('Content-Type', toHeader(contentType));
   headers.push('Etag', isLarge(object) || joins ? `"${etag}"` : etag);
   headers.push('Last-Modified', httpDate(lastModifiedMs(modifiedMs)), 'X-Timestamp', timestamp(modifiedMs));
@@ -168,6 +168,15 @@ export function objectAnswer(call: { transactionId: string }, object: StoredObje
   if (isLarge(object)) headers.push('X-Static-Large-Object', 'True');
   if (joins) {
     headers.push('X-Object-Manifest', encodedPath(`${assembly.bucket}/${assembly.prefix}`));
+  }
+  if (assembly?.link) {
+    const { account, etag: wanted, sizeBytes } = assembly.link;
+    headers.push('X-Symlink-Target', encodedPath(`${assembly.bucket}/${assembly.prefix}`));
+    if (account !== '')
+      headers.push('X-Symlink-Target-Account', encodeURIComponent(ACCOUNT_PREFIX + account));
+    if (wanted !== '') {
+      headers.push('X-Symlink-Target-Etag', wanted, 'X-Symlink-Target-Bytes', String(sizeBytes));
+    }
   }
   if (expiresMs !== undefined) headers.push('X-Delete-At', String(Math.floor(expiresMs / 1_000)));
   for (const [name, value] of Object.entries(object.headers)) {

@@ -3,7 +3,7 @@
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// symlinks, bulk upload (extract-archive), container sync,
+// bulk upload (extract-archive), container sync,
 // rate limits, creation and deletion of accounts (405), storage policies other than the one
 // that /info shows (400).
 //
@@ -15,6 +15,7 @@
 // - What S3 wrote in several parts is shown as a static large object: its etag is no digest of its bytes. It
 //   has no segments to be listed.
 // - A signed URL may be signed for its path with or without `/object-store`, and copies nothing.
+// - A segment is no symlink: a manifest that names one is refused (400), and a prefix joins no bytes of it.
 // - The segments of a large object are looked for in the containers of its own account.
 
 import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';

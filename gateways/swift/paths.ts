@@ -60,6 +60,11 @@ function checkLength(kind: string, name: string, maxBytes: number): void {
 
 const invalidName = () => new SwiftError(412, 'Invalid UTF8 or contains NULL');
 
+/** From the root of the service on, as clients ask for it. */
+export function pathOf({ project, container, object }: Address): string {
+  return `${ROOT}/v1/${encodedPath(`${ACCOUNT_PREFIX}${project}/${container}/${object}`)}`;
+}
+
 /** As in a path, its slashes left. */
 export function encodedPath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');

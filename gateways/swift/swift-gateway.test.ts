@@ -288,8 +288,6 @@ test('what is not built says so', async (t) => {
   const path = await container('unbuilt');
   t.is((await server.call('PUT', '?extract-archive=tar')).status, 501);
   t.is((await server.call('POST', path, { headers: { 'X-Versions-Enabled': 'true' } })).status, 501);
-  const symlink = { headers: { 'X-Symlink-Target': 'a/b' }, body: '' };
-  t.is((await server.call('PUT', `${path}/a`, symlink)).status, 501);
 });
 
 test('the gateway tells of its limits, and lets old clients in by name and password', async (t) => {

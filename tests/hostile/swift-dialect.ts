@@ -34,7 +34,7 @@ export const PROBED = Array.from({ length: 2_000 }, (_, index) => String(index).
 const NOTHING = Buffer.alloc(0);
 const ROOT = '/object-store/v1';
 const PROBE_BYTES = 8;
-const SUCCESSES = new Set([200, 201, 202, 204, 206, 301, 303, 304]);
+const SUCCESSES = new Set([200, 201, 202, 204, 206, 301, 303, 304, 307]);
 const FAILURES = new Set([
   400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 416, 417, 422, 431, 499, 501,
 ]);
@@ -182,7 +182,27 @@ export class SwiftDialect implements Dialect {
       () => request('DELETE', path, 'multipart-manifest=delete'),
       () => request('PUT', `${path}-dynamic`, '', NOTHING, [['X-Object-Manifest', 'hostile/k']]),
       () => request('GET', `${path}-dynamic`),
+      (chance) => request('PUT', `${path}-link`, '', NOTHING, this.#link(chance)),
+      (chance) => request('PUT', `${path}-link-again`, '', NOTHING, this.#link(chance)),
+      (chance) =>
+        request(chance.pick(['GET', 'HEAD', 'POST']), `${path}-link`, chance.pick(['', 'symlink=get'])),
     ];
+  }
+
+  #link(chance: Chance): HeaderLine[] {
+    const target = chance.pick([
+      'hostile/k1',
+      'hostile/large-link',
+      'hostile/large-link-again',
+      'sentinel/s1',
+    ]);
+    const account = chance.pick([this.#scene.projectId, this.#scene.otherProjectId]);
+    const headers: HeaderLine[] = [
+      ['X-Symlink-Target', target],
+      ['X-Symlink-Target-Account', `AUTH_${account}`],
+    ];
+    if (chance.happens(0.2)) headers.push(['X-Symlink-Target-Etag', chance.pick(TEXTS)]);
+    return headers;
   }
 
   #manifest(chance: Chance): Buffer {

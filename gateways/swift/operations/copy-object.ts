@@ -10,7 +10,7 @@ import { isLarge, objectHeadersOf, wantsFreshMetadata } from '../headers.ts';
 import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath } from '../paths.ts';
 import { rangesOf } from '../ranges.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
-import { judgeParts, living } from './read-object.ts';
+import { foundBy, foundThere, judgeParts, living, targetOf } from './find-object.ts';
 
 /** `COPY`: from what is addressed to the destination. */
 export async function copyObject(call: SwiftCall): Promise<void> {
@@ -44,13 +44,11 @@ async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
   const { objects } = from.gateway.cloud;
   const { headers } = from.request;
   const asIs = from.query.get('multipart-manifest') === 'get';
-  const read = asIs ? objects.stored : objects.get;
-  const source = living(from, accept(await read.call(objects, from.caller, from.container, from.object)));
-  await judgeParts(from, source);
+  const { source, isLink } = await sourceOfCopy(from, asIs);
   if (judgeRead(headers, source)) throw new SwiftError(412);
   const [range = { offset: 0, length: source.sizeBytes }] =
     rangesOf(header(from, 'range'), source.sizeBytes) ?? [];
-  const keepsParts = asIs && source.assembly !== undefined;
+  const keepsParts = (asIs || isLink) && source.assembly !== undefined;
   const description = descriptionOf(from, source);
   const wanted = header(from, 'etag');
   const outcome = await objects.put(to.caller, {
@@ -76,6 +74,29 @@ async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
   answer.push('X-Copied-From-Account', encodeURIComponent(ACCOUNT_PREFIX + from.project));
   answer.push('X-Copied-From-Last-Modified', httpDate(lastModifiedMs(source.modifiedMs)));
   replyDone(to, 201, answer);
+}
+
+interface CopySource {
+  readonly source: StoredObject;
+  /** To be copied as such. */
+  readonly isLink: boolean;
+}
+
+async function sourceOfCopy(from: SwiftCall, asIs: boolean): Promise<CopySource> {
+  const { objects } = from.gateway.cloud;
+  const there = await foundThere(from);
+  const { assembly } = there.object;
+  if (assembly?.link && from.query.get('symlink') === 'get') {
+    const { project } = targetOf(there);
+    // Wherever the copy lies, it names what this one does.
+    const link = { ...assembly.link, account: project };
+    return { source: { ...there.object, assembly: { ...assembly, link } }, isLink: true };
+  }
+  const { call, object } = await foundBy(from);
+  await judgeParts(call, object);
+  if (!asIs) return { source: object, isLink: false };
+  const stored = accept(await objects.stored(call.caller, call.container, call.object));
+  return { source: living(call, stored), isLink: false };
 }
 
 const NOTHING = { segments: [], bucket: '' };

@@ -48,6 +48,7 @@ export async function showInfo(call: SwiftCall): Promise<void> {
       deprecated_digests: ['sha1'],
     },
     staticweb: {},
+    symlink: { symloop_max: limits.links, static_links: true },
     formpost: { allowed_digests: ['sha1', 'sha256', 'sha512'], deprecated_digests: ['sha1'] },
     container_quotas: {},
     account_quotas: {},

@@ -15,12 +15,14 @@ import {
   type Row,
   replyListing,
 } from './listings.ts';
+import { withLinks } from './symlinks.ts';
 
 export async function listObjects(call: SwiftCall): Promise<void> {
   const listing = listingOf(call);
   const { buckets } = call.gateway.cloud;
   const bucket = acceptBucket(await buckets.get(call.caller, call.container));
-  const rows = listing.isReverse ? await backwards(call, listing) : await forwards(call, listing);
+  const found = listing.isReverse ? await backwards(call, listing) : await forwards(call, listing);
+  const rows = await withLinks(call, found);
   const shown = call.query.has('versions') ? rows.map(asVersion) : rows;
   const names = { kind: 'container', entry: 'object', name: call.container };
   replyListing(call, names, shown, await containerHeaders(call, bucket));

@@ -24,13 +24,15 @@ import {
   replyText,
 } from '../reply.ts';
 import { deletePaths, replyDeletions } from './delete-many.ts';
+import { judgeParts } from './find-object.ts';
 import { type ManifestEntry, manifestOf } from './manifest-document.ts';
-import { judgeParts } from './read-object.ts';
-import { refuseUnbuilt, STORAGE_CLASS, typeOf } from './write-object.ts';
+import { STORAGE_CLASS, typeOf } from './write-object.ts';
 
 export async function putManifest(call: SwiftCall): Promise<void> {
-  refuseUnbuilt(call);
   const { headers } = call.request;
+  if (headers['x-symlink-target'] !== undefined) {
+    throw new SwiftError(400, 'X-Symlink-Target goes with no manifest');
+  }
   const described = objectHeadersOf(headers, call.gateway.clock.nowMs());
   const entries = manifestOf(await documentBody(call, limits.swiftManifestBytes));
   acceptBucket(await call.gateway.cloud.buckets.get(call.caller, call.container));
@@ -101,8 +103,9 @@ async function partOf(
   if (container === call.container && object === call.object) return 'manifest must not include itself';
   // What one may not read must not be read by way of an object that one may make.
   await authoriseToo(call, 'get_object', { project: call.project, container, object });
-  const found = await call.gateway.cloud.objects.get(call.caller, container, object);
+  const found = await call.gateway.cloud.objects.get(call.caller, container, object, 'keep');
   if (isRejected(found)) return '404 Not Found';
+  if (found.assembly?.link) return 'a segment must not be a symlink';
   if (etag !== undefined && etag !== found.etag) return 'Etag Mismatch';
   if (sizeBytes !== undefined && sizeBytes !== found.sizeBytes) return 'Size Mismatch';
   if (found.sizeBytes === 0) return 'Too small; each segment must be at least 1 byte.';

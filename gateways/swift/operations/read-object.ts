@@ -3,44 +3,26 @@
 
 import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { isOver } from '#services/expirer.ts';
-import { authoriseToo } from '../authorise.ts';
-import { accept, header, type SwiftCall } from '../call.ts';
+import { header, type SwiftCall } from '../call.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
-import { SwiftError } from '../errors.ts';
 import { objectAnswer } from '../headers.ts';
+import { pathOf } from '../paths.ts';
 import { type ByteRange, rangesOf } from '../ranges.ts';
 import { complete, replyEmpty, replyHead } from '../reply.ts';
 import { signedAnswer } from '../temp-url.ts';
+import { foundBy, foundThere, judgeParts } from './find-object.ts';
 import { showManifest } from './manifests.ts';
 
-/** @throws SwiftError 404 also for one whose time is over */
-export function living(call: SwiftCall, object: StoredObject): StoredObject {
-  if (isOver(object, call.gateway.clock.nowMs())) throw new SwiftError(404);
-  return object;
-}
-
-/**
- * Whoever was let in by a list must be let in to whatever the object is made of.
- * @throws SwiftError 401, 403
- */
-export async function judgeParts(call: SwiftCall, { assembly }: StoredObject): Promise<void> {
-  if (!assembly || call.isOwn) return;
-  const { project } = call;
-  const containers = new Set(assembly.parts.map(({ bucket }) => bucket));
-  if (assembly.bucket !== '') containers.add(assembly.bucket);
-  for (const container of containers) {
-    if (container !== '') await authoriseToo(call, 'get_object', { project, container, object: 'any' });
-  }
-}
-
 export async function readObject(call: SwiftCall): Promise<void> {
-  if (call.query.get('multipart-manifest') === 'get' && (await showManifest(call))) return;
   const { objects } = call.gateway.cloud;
-  const object = living(call, accept(await objects.get(call.caller, call.container, call.object)));
-  await judgeParts(call, object);
+  const isLinkAsked = call.query.get('symlink') === 'get';
+  const found = isLinkAsked ? await foundThere(call) : await foundBy(call);
+  if (call.query.get('multipart-manifest') === 'get' && (await showManifest(found.call))) return;
+  const { object } = found;
+  await judgeParts(found.call, object);
   const plain = objectAnswer(call, object);
   const headers = call.signed ? signedAnswer(plain, call.signed, call.object) : plain;
+  if (found.call !== call) headers.push('Content-Location', pathOf(found.call));
   if (judged(call, object, headers)) return;
   const isAsked = ifRangeHolds(header(call, 'if-range'), object);
   const ranges = isAsked ? rangesOf(header(call, 'range'), object.sizeBytes) : undefined;

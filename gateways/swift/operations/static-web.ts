@@ -16,7 +16,8 @@ import { SwiftError } from '../errors.ts';
 import { objectAnswer, type Values } from '../headers.ts';
 import { type Address, encodedPath } from '../paths.ts';
 import { answerHeaders, complete, HTML, isoDate, replyHead, replyText } from '../reply.ts';
-import { judgeParts, readObject } from './read-object.ts';
+import { foundBy, judgeParts } from './find-object.ts';
+import { readObject } from './read-object.ts';
 
 interface Web {
   readonly index: string | undefined;
@@ -117,9 +118,10 @@ async function replyMissing(call: SwiftCall, { error }: Web): Promise<void> {
   const { objects } = call.gateway.cloud;
   const key = `404${error}`;
   const isThere = error !== undefined && (await lookUp(call, key)) !== undefined;
-  const page = isThere ? await objects.get(call.caller, call.container, key) : undefined;
-  if (!page || isRejected(page)) throw new SwiftError(404);
-  await judgeParts(call, page);
+  if (!isThere) throw new SwiftError(404);
+  const found = await foundBy({ ...call, object: key });
+  const { object: page } = found;
+  await judgeParts(found.call, page);
   const headers = [...objectAnswer(call, page), 'Content-Length', String(page.sizeBytes)];
   if (call.request.method === 'HEAD' || page.sizeBytes === 0) return replyHead(call, 404, headers);
   const body = new ResponseBody(call.response, 404, complete(call, headers), page.sizeBytes);

@@ -9,21 +9,32 @@ import { accept, type GatewayContext, header, isTrue, objectBody, type SwiftCall
 import { unquoted, writeConditionOf } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
 import { guessedType, isLarge, type ObjectHeaders, objectHeadersOf } from '../headers.ts';
-import { type Address, checkNames, namedPath } from '../paths.ts';
-import { answerHeaders, HTML, httpDate, lastModifiedMs, replyDone, replyEmpty } from '../reply.ts';
+import { type Address, checkNames, namedPath, pathOf } from '../paths.ts';
+import {
+  answerHeaders,
+  HTML,
+  httpDate,
+  lastModifiedMs,
+  replyDone,
+  replyEmpty,
+  replyText,
+  TEXT,
+} from '../reply.ts';
 import { putCopy } from './copy-object.ts';
+import { living, targetOf } from './find-object.ts';
 import { deleteWithSegments, putManifest } from './manifests.ts';
-import { living } from './read-object.ts';
+import { putSymlink } from './symlinks.ts';
 
 /** Standard storage: what an object of S3 has that says nothing else. */
 export const STORAGE_CLASS = 'STANDARD';
 
 export async function putObject(call: SwiftCall): Promise<void> {
   checkNames(call);
+  const asksManifest = call.query.get('multipart-manifest') === 'put';
+  if (call.request.headers['x-symlink-target'] !== undefined && !asksManifest) return putSymlink(call);
   if (call.request.headers['x-copy-from'] !== undefined) return putCopy(call);
-  if (call.query.get('multipart-manifest') === 'put') return putManifest(call);
+  if (asksManifest) return putManifest(call);
   const { headers } = call.request;
-  refuseUnbuilt(call);
   const described = objectHeadersOf(headers, call.gateway.clock.nowMs());
   const assembly = joinOf(call);
   const source = objectBody(call);
@@ -73,11 +84,6 @@ export async function storeBytes(
   return accept(outcome);
 }
 
-/** What would change what an object is, and is not built. @throws SwiftError 501 */
-export function refuseUnbuilt({ request }: SwiftCall): void {
-  if (request.headers['x-symlink-target'] !== undefined) throw new SwiftError(501);
-}
-
 export function typeOf(call: SwiftCall, said: string | undefined): string {
   const detects = isTrue(header(call, 'x-detect-content-type'));
   return said === undefined || said === '' || detects ? guessedType(call.object) : said;
@@ -102,8 +108,11 @@ export async function updateObject(call: SwiftCall): Promise<void> {
     ...described,
     contentType: contentType ?? living(call, object).contentType,
   }));
-  accept(outcome);
-  replyDone(call, 202);
+  const object = accept(outcome);
+  if (!object.assembly?.link) return replyDone(call, 202);
+  const text = 'The requested POST was applied to a symlink. POST directly to the target to apply it there.';
+  const headers = [...answerHeaders(call), 'Location', pathOf(targetOf({ call, object }))];
+  replyText(call, 307, TEXT, text, headers);
 }
 
 export async function deleteObject(call: SwiftCall): Promise<void> {
