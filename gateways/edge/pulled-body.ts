@@ -36,6 +36,7 @@ export class PulledBody {
     this.#isOver = true;
     this.#pieces.length = 0;
     this.#source.cancel();
+    this.#wake?.();
   }
 
   #start(): void {

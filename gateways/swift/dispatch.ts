@@ -103,9 +103,6 @@ const OBJECT: Readonly<Record<string, OperationName>> = {
   COPY: 'copy_object',
 };
 
-/** Changes of what is asked that are not built are refused, never ignored. */
-const UNBUILT = ['extract-archive'];
-
 /** @throws SwiftError 404, 405, 501 */
 function operationOf(
   method: string,
@@ -121,7 +118,7 @@ function operationOf(
   if (INFO_PATHS.includes(rawPath)) return readOnly(method, 'show_info');
   if (LOGIN_PATHS.includes(rawPath)) return readOnly(method, 'log_in');
   if (project === '') throw new SwiftError(404);
-  for (const name of UNBUILT) if (query.has(name)) throw new SwiftError(501);
+  if (method === 'PUT' && query.has('extract-archive')) return 'extract_archive';
   // There is one version of each object, which is called null.
   if ((query.get('version-id') ?? 'null') !== 'null') throw new SwiftError(501);
   if (container === '' && query.has('bulk-delete') && (method === 'POST' || method === 'DELETE')) {

@@ -3,7 +3,7 @@
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// bulk upload (extract-archive), container sync,
+// bulk upload of tar.bz2, container sync,
 // rate limits, creation and deletion of accounts (405), storage policies other than the one
 // that /info shows (400).
 //

@@ -35,6 +35,8 @@ export const POLICY = {
   update_account: CHANGE_ACCOUNT,
   /** Each object, and each container, is judged by its own row. */
   delete_many: CHANGE_ACCOUNT,
+  /** All that is in it lies in the account. */
+  extract_archive: CHANGE_ACCOUNT,
 
   show_container: READ_CONTAINER,
   list_objects: READ_CONTAINER,

@@ -2,6 +2,7 @@
 // spoiling.
 
 import { hash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import type { Chance } from '#tests/simulation/world.ts';
 import type { Answer } from './answers.ts';
 import {
@@ -216,7 +217,37 @@ export class SwiftDialect implements Dialect {
   }
 
   #forms(): ((chance: Chance) => Draft)[] {
-    return [(chance) => this.#form(chance)];
+    return [(chance) => this.#archive(chance), (chance) => this.#form(chance)];
+  }
+
+  /** A header of tar, with a name and a size that may lie. */
+  #archive(chance: Chance): Draft {
+    const header = Buffer.alloc(512);
+    header.write(
+      chance.pick(['made-1/a', '../sentinel/s1', '/made-1/../../a', ...SEGMENTS]),
+      0,
+      99,
+      'latin1',
+    );
+    const sizes = [
+      '00000000005',
+      '77777777777',
+      '-1',
+      '',
+      '\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff',
+    ];
+    header.write(chance.pick(sizes), 124, 12, 'latin1');
+    header.write(chance.pick(['0', '0', 'x', 'L', '5', '2']), 156, 1, 'latin1');
+    header.write('ustar\0', 257, 'latin1');
+    header.fill(' ', 148, 156);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    const content = Buffer.from(chance.pick(['hello', '30 path=../x\n', '9 a=b\n', letters(chance, 600)]));
+    const plain = Buffer.concat([header, content, Buffer.alloc(2_048)]);
+    const isZipped = chance.happens(0.3);
+    const body = isZipped ? gzipSync(plain) : plain;
+    const at = chance.pick([this.#account, `${this.#account}/made-1`, this.#other]);
+    return request('PUT', at, `extract-archive=tar${isZipped ? '.gz' : ''}`, body);
   }
 
   #form(chance: Chance): Draft {

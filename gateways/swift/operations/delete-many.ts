@@ -72,19 +72,27 @@ async function mayDelete(call: SwiftCall, container: string, object: string): Pr
 }
 
 export async function replyDeletions(call: SwiftCall, outcome: Deletions): Promise<void> {
-  const { deleted, notFound } = outcome;
-  const errors = outcome.errors.map(([path, status]) => [encodedPath(path), status] as const);
-  const response =
-    errors.length > 0 ? '400 Bad Request' : deleted + notFound > 0 ? '200 OK' : '404 Not Found';
-  const wantsJson = call.request.headers.accept?.includes('application/json');
-  if (wantsJson) {
-    const document = {
-      ...{ 'Number Deleted': deleted, 'Number Not Found': notFound, Errors: errors },
-      ...{ 'Response Status': response, 'Response Body': '' },
-    };
-    return replyText(call, 200, JSON_TYPE, JSON.stringify(document), answerHeaders(call));
+  const { deleted, notFound, errors } = outcome;
+  const status = errors.length > 0 ? '400 Bad Request' : deleted + notFound > 0 ? '200 OK' : '404 Not Found';
+  replyBulk(call, { 'Number Deleted': deleted, 'Number Not Found': notFound }, status, '', errors);
+}
+
+/** How it went with many things at once: said in the body of a 200. */
+export function replyBulk(
+  call: SwiftCall,
+  counts: Readonly<Record<string, number>>,
+  status: string,
+  text: string,
+  failed: Deletions['errors'],
+): void {
+  const errors = failed.map(([path, why]) => [encodedPath(path), why] as const);
+  if (call.request.headers.accept?.includes('application/json')) {
+    const document = { ...counts, Errors: errors, 'Response Status': status, 'Response Body': text };
+    replyText(call, 200, JSON_TYPE, JSON.stringify(document), answerHeaders(call));
+    return;
   }
-  const lines = [`Number Deleted: ${deleted}`, `Number Not Found: ${notFound}`, 'Response Body: '];
-  lines.push(`Response Status: ${response}`, 'Errors:', ...errors.map((error) => error.join(', ')));
+  const lines = Object.entries(counts).map(([name, count]) => `${name}: ${count}`);
+  lines.push(`Response Body: ${text}`, `Response Status: ${status}`, 'Errors:');
+  lines.push(...errors.map((error) => error.join(', ')));
   replyText(call, 200, TEXT, `${lines.join('\n')}\n`, answerHeaders(call));
 }

@@ -37,6 +37,10 @@ export async function showInfo(call: SwiftCall): Promise<void> {
       min_segment_size: 1,
     },
     dlo: { max_segments: limits.joinedParts },
+    bulk_upload: {
+      max_containers_per_extraction: limits.swiftArchiveEntries,
+      max_failed_extractions: limits.swiftArchiveFailures,
+    },
     bulk_delete: { max_deletes_per_request: limits.swiftBulkDeletes, max_failed_deletes: 1_000 },
     tempurl: {
       methods: ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'],

@@ -7,6 +7,7 @@ import { listContainers, showAccount, updateAccount } from './accounts.ts';
 import { createContainer, deleteContainer, showContainer, updateContainer } from './containers.ts';
 import { copyObject } from './copy-object.ts';
 import { deleteMany } from './delete-many.ts';
+import { extractArchive } from './extract-archive.ts';
 import { postForm } from './form-post.ts';
 import { logIn, showInfo } from './info.ts';
 import { listObjects } from './list-objects.ts';
@@ -24,6 +25,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   list_containers: listContainers,
   update_account: updateAccount,
   delete_many: deleteMany,
+  extract_archive: extractArchive,
   show_container: showContainer,
   list_objects: listObjects,
   create_container: createContainer,
