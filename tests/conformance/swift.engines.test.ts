@@ -1,6 +1,8 @@
 // Owns the proof that the swift client works as with Swift itself: it logs in both ways, uploads whole and in
 // segments of both kinds, lists, shows, describes, copies, downloads and deletes.
 
+import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -133,6 +135,40 @@ test.serial('a signed URL opens its object, in every form that the client makes'
     t.is((await fetch(`${origin}${at}/it${query}`, { method: 'DELETE' })).status, 401);
   }
   await swift('delete', 'signed');
+});
+
+test.serial('a page, a form and an archive, as browsers and curl send them', async (t) => {
+  await swift('post', 'site', '--read-acl', '.r:*,.rlistings', '--meta', 'Web-Listings:true');
+  await swift('post', 'site', '--meta', 'Access-Control-Allow-Origin:https://page.example');
+  await swift('post', 'site', '--meta', 'Temp-URL-Key:key');
+  const { origin } = new URL(strata.identityEndpoint);
+  const account = /Account: (\S+)/.exec(await swift('stat'))?.[1];
+  const at = `/object-store/v1/${account}/site`;
+  const expires = String(Math.floor(Date.now() / 1_000) + 60);
+  const signed = [`${at}/`, '', '1000', '1', expires].join('\n');
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ max_file_size: '1000', max_file_count: '1', expires })) {
+    form.set(name, value);
+  }
+  form.set('signature', createHmac('sha256', 'key').update(signed).digest('hex'));
+  form.set('file', new Blob(['picture'], { type: 'image/png' }), 'größe.png');
+  t.is((await fetch(`${origin}${at}/`, { method: 'POST', body: form })).status, 201);
+  t.deepEqual(lines(await swift('list', 'site')), ['größe.png']);
+  const page = await fetch(`${origin}${at}/`, { headers: { Origin: 'https://page.example' } });
+  t.regex(await page.text(), /größe\.png/);
+  t.is(page.headers.get('access-control-allow-origin'), 'https://page.example');
+  const token = /X-Auth-Token: (\S+)|OS_AUTH_TOKEN=(\S+)/.exec(await swift('auth'))?.[2] ?? '';
+  const headers = { 'X-Auth-Token': token };
+  file('packed/one', 1_000);
+  const body = execFileSync('tar', ['-C', directory, '-cz', 'packed']);
+  const url = `${origin}/object-store/v1/${account}?extract-archive=tar.gz`;
+  const extracted = await fetch(url, { method: 'PUT', headers, body });
+  t.regex(await extracted.text(), /Number Files Created: 1\n/);
+  t.true(await comesBack('packed', 'one', join(directory, 'packed/one')));
+  const link = { ...headers, 'X-Symlink-Target': 'packed/one' };
+  t.is((await fetch(`${origin}${at}/link`, { method: 'PUT', headers: link, body: '' })).status, 201);
+  t.true(await comesBack('site', 'link', join(directory, 'packed/one')));
+  for (const container of ['site', 'packed']) await swift('delete', container);
 });
 
 test.serial('whole containers are deleted, with all that is in them', async (t) => {
