@@ -34,6 +34,7 @@ const LEFT_TO_NODE: readonly (readonly [why: string, text: string])[] = [
   ['a byte above ASCII in the target', 'GET /\u00e9 HTTP/1.1\r\n\r\n'],
   ['a name twice', 'GET / HTTP/1.1\r\nA: 1\r\na: 2\r\n\r\n'],
   ['a length twice', 'PUT / HTTP/1.1\r\nContent-Length: 5\r\ncontent-length: 5\r\n\r\n'],
+  ['a tab behind a length', 'PUT / HTTP/1.1\r\nContent-Length: 5\t\r\n\r\n'],
   ['a negative length', 'PUT / HTTP/1.1\r\nContent-Length: -5\r\n\r\n'],
   ['a signed length', 'PUT / HTTP/1.1\r\nContent-Length: +5\r\n\r\n'],
   ['a hexadecimal length', 'PUT / HTTP/1.1\r\nContent-Length: 0x5\r\n\r\n'],
@@ -70,6 +71,7 @@ test('what is accepted is what node:http reads', async (t) => {
     seen = request;
     response.end();
   });
+  t.teardown(() => server.close());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const pieces = fc.constantFrom(
@@ -113,6 +115,5 @@ test('what is accepted is what node:http reads', async (t) => {
     }),
     { numRuns: 2_000 },
   );
-  server.close();
   t.true(accepted > 100, `${accepted} accepted`);
 });

@@ -22,7 +22,8 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What no value may hold, and an end of line that is not one. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
-const LENGTH = /^\d{1,15}$/;
+/** With its white space: parsers differ in whether a tab may be in it. */
+const LENGTH = /^ *\d{1,15} *$/;
 
 /** They change how the message is read, or how node:http would hand it on. */
 const UNUSUAL = new Set([
@@ -71,6 +72,7 @@ export function plainHead(bytes: Buffer): PlainHead | undefined {
     const lower = lowerNameOf(name);
     // Which of two lines of one name counts is not for us to say.
     if (lower === undefined || headers[lower] !== undefined) return undefined;
+    if (lower === 'content-length' && !LENGTH.test(text.slice(colon + 1, to))) return undefined;
     const value = trimmed(text, colon + 1, to);
     headers[lower] = value;
     rawHeaders.push(name, value);
@@ -78,7 +80,6 @@ export function plainHead(bytes: Buffer): PlainHead | undefined {
   const { connection, 'content-length': length } = headers;
   if (rawHeaders.length > 2 * limits.httpHeaders) return undefined;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined;
-  if (length !== undefined && !LENGTH.test(length)) return undefined;
   return {
     method: line[1] as string,
     target: line[2] as string,
