@@ -58,7 +58,7 @@ const LAYERS: readonly { files: RegExp; may: readonly RegExp[]; typesOf?: readon
     ],
     typesOf: [EVENT_TABLES],
   },
-  { files: /^[^/]+$/, may: [/^[^/]+$/] },
+  { files: /^[^/]+$/, may: [/^[^/]+$/, /^scripts\//] },
 ];
 
 /** Packages that only their one folder may know: everyone else sees a port. */
