@@ -6,7 +6,8 @@ import { Fault } from '#core/kernel/errors.ts';
 import type { OrderedLog, OrderedRecord } from '#core/log/ordered/ordered-log.ts';
 import type { Chance, Life, World } from './world.ts';
 
-const SLOWEST_MS = 4;
+/** Of which a gateway has one: some are further away. */
+const SLOWEST_MS = [4, 4, 30, 120];
 const LATE_MS = 2_000;
 const GIVE_UP_MS = 1_000;
 const BATCH_RECORDS = 6;
@@ -54,7 +55,8 @@ export class SimulatedBroker {
 
   connect(life: Life): OrderedLog {
     const closing = new AbortController();
-    const delay = () => life.clock.sleep(this.#chance.between(0.1, SLOWEST_MS + this.slowMs));
+    const slowestMs = this.#chance.pick(SLOWEST_MS);
+    const delay = () => life.clock.sleep(this.#chance.between(0.1, slowestMs + this.slowMs));
     return {
       partitions: this.#partitions.length,
       produce: async (partition, records) => {
@@ -64,7 +66,7 @@ export class SimulatedBroker {
         await delay();
       },
       consume: (partition, from, signal) =>
-        this.#consume(life, partition, from, eitherOf(signal, closing.signal)),
+        this.#consume(life, partition, from, slowestMs, eitherOf(signal, closing.signal)),
       ends: async () => {
         await delay();
         if (this.#awayFrom.has(life.host)) {
@@ -117,6 +119,7 @@ export class SimulatedBroker {
     life: Life,
     partition: number,
     from: number,
+    slowestMs: number,
     signal: AbortSignal,
   ): AsyncIterable<readonly OrderedRecord[]> {
     const records = this.#partitions[partition] as OrderedRecord[];
@@ -128,7 +131,7 @@ export class SimulatedBroker {
         if (!life.isAlive) return;
         continue;
       }
-      await life.clock.sleep(this.#chance.between(0, SLOWEST_MS));
+      await life.clock.sleep(this.#chance.between(0, slowestMs));
       const batch = records.slice(at, at + this.#chance.whole(1, BATCH_RECORDS));
       next = (batch.at(-1)?.offset ?? next) + 1;
       yield batch;

@@ -17,6 +17,9 @@ export const BUCKETS = ['one', 'two', 'three'] as const;
 export const CALLER: Caller = { accountId: 'account', role: 'member', requestId: 'request' };
 const THINK_MS = 60;
 const PATTERN_BYTES = 61;
+const NOBODYS_KEY = 'nobody';
+const QUESTIONS = 30;
+const QUESTION_EVERY_MS = 6;
 const PATIENCE_MS = 60_000;
 const NO_CONDITION: WriteCondition = {};
 const PLAIN = { contentType: 'text/plain', headers: {}, metadata: {}, storageClass: 'STANDARD' };
@@ -59,6 +62,7 @@ export class SimulatedClient {
 
   async #operate(gateway: OpenGateway, bucket: string, key: string): Promise<void> {
     const choice = this.#chance.next();
+    if (choice < 0.06) return this.#handOver(gateway, bucket, key);
     if (choice < 0.28) return this.#put(gateway, bucket, key);
     if (choice < 0.56) return void (await this.get(gateway, bucket, key));
     if (choice < 0.68) return this.#delete(gateway, bucket, key);
@@ -77,6 +81,23 @@ export class SimulatedClient {
     await this.#delete(gateway, bucket, key);
     const other = this.#chance.pick(this.#cluster.gateways).open ?? gateway;
     await Promise.all([this.#put(other, bucket, key), this.#dropBucket(gateway, bucket)]);
+  }
+
+  /** Put by one gateway, while another that is asked all the time must know it at once. */
+  async #handOver(gateway: OpenGateway, bucket: string, key: string): Promise<void> {
+    const other = this.#chance.pick(this.#cluster.gateways).open ?? gateway;
+    let isPut = false;
+    const put = this.#put(gateway, bucket, key).finally(() => {
+      isPut = true;
+    });
+    const asking: Promise<unknown>[] = [];
+    while (!isPut && asking.length < QUESTIONS) {
+      asking.push(this.ask(other, 'ask', () => other.cloud.objects.get(CALLER, bucket, NOBODYS_KEY)));
+      await Promise.race([put, this.#world.scheduler.sleep(this.#chance.between(0, QUESTION_EVERY_MS))]);
+    }
+    await put;
+    await this.get(other, bucket, key);
+    await Promise.all(asking);
   }
 
   async #dropBucket(gateway: OpenGateway, bucket: string): Promise<void> {
