@@ -357,8 +357,8 @@ export const limits = {
   swiftManifestBytes: 2 * MIB,
   swiftBulkDeletes: 10_000,
   swiftBulkBytes: 2 * MIB,
-  /** Of an archive: what one extended header may have, its entries, and those that failed. */
-  swiftArchiveHeadBytes: 64 * KIB,
+  /** Of an archive: what may stand between two entries or behind the last, its entries, and those that failed. */
+  swiftArchiveHeadBytes: 1 * MIB,
   swiftArchiveEntries: 10_000,
   swiftArchiveFailures: 1_000,
   /** Of a form: the head of one part, a field that is no file, and how many of these. */

@@ -3,9 +3,9 @@
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// bulk upload of tar.bz2, container sync,
-// rate limits, creation and deletion of accounts (405), storage policies other than the one
-// that /info shows (400).
+// container sync, rate limits, creation and deletion of accounts (405), storage policies other than the one
+// that /info shows (400), bulk upload of tar.bz2 (what npm has to read it neither waits for who reads nor
+// bounds what a block grows to).
 //
 // By design.
 // - An account is there as long as its project is; nobody makes or deletes it.

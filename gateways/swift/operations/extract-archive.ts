@@ -12,7 +12,7 @@ import { acceptBucket, objectBody, type SwiftCall } from '../call.ts';
 import { failureOf, SwiftError } from '../errors.ts';
 import { objectHeadersOf } from '../headers.ts';
 import { type Address, checkNames } from '../paths.ts';
-import { TarEntries, type TarEntry, TarFailure } from '../tar-entries.ts';
+import { type TarEntry, TarFailure, tarEntries } from '../tar-entries.ts';
 import { replyBulk } from './delete-many.ts';
 import { storeBytes } from './write-object.ts';
 
@@ -32,7 +32,7 @@ export async function extractArchive(call: SwiftCall): Promise<void> {
   const extraction: Extraction = { created: 0, failed: [], containers: new Set() };
   let wrong = '';
   try {
-    await extract(call, new TarEntries(bounded(plain)), extraction);
+    await extract(call, tarEntries(bounded(plain)), extraction);
     if (extraction.created === 0) wrong = 'Invalid Tar File: No Valid Files';
   } catch (error) {
     const failure = tarFailureIn(error);
@@ -88,7 +88,11 @@ async function* bounded(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-async function extract(call: SwiftCall, entries: TarEntries, extraction: Extraction): Promise<void> {
+async function extract(
+  call: SwiftCall,
+  entries: AsyncIterable<TarEntry>,
+  extraction: Extraction,
+): Promise<void> {
   let count = 0;
   for await (const entry of entries) {
     if (++count > limits.swiftArchiveEntries) {
