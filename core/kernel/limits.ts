@@ -357,7 +357,7 @@ export const limits = {
   swiftManifestBytes: 2 * MIB,
   swiftBulkDeletes: 10_000,
   swiftBulkBytes: 2 * MIB,
-  /** Of an archive: what may stand between two entries or behind the last, its entries, and those that failed. */
+  /** Of an archive: what stands between two entries or behind all, its entries, and those that failed. */
   swiftArchiveHeadBytes: 1 * MIB,
   swiftArchiveEntries: 10_000,
   swiftArchiveFailures: 1_000,
