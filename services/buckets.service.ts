@@ -10,7 +10,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { BucketUsage } from '#projections/usage-by-bucket/usage-by-bucket.query.ts';
 import { bucketIdOf, newBucketId } from './bucket-names.ts';
-import type { BucketRejection, Buckets, Caller, NameScope, Space } from './cloud.ts';
+import type { BucketRejection, Buckets, Caller, NewBucketOptions, Space } from './cloud.ts';
 import { actorOf, type ServiceContext } from './context.ts';
 import { isEnough, PERMISSIONS, type Permission } from './permissions.ts';
 import { SecretProperties } from './secret-properties.ts';
@@ -91,7 +91,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     caller: Caller,
     name: string,
     region: string,
-    scope: NameScope = 'shared',
+    { scope = 'shared', properties = {} }: NewBucketOptions = {},
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     if (!isEnough(caller.role, 'make-bucket')) return { rejected: 'access-denied' };
     await this.#context.barrier();
@@ -100,16 +100,18 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     const { buckets } = this.#context;
     const id =
       scope === 'shared' || buckets.get(owned) ? owned : newBucketId(buckets, caller.accountId, name);
-    const made = await this.#create(caller, id, region);
+    const made = await this.#create(caller, id, region, properties);
     // Somebody else was first to take the name that all share.
     const isTaken = scope === 'own' && isRejected(made) && made.rejected === 'bucket-exists';
-    return isTaken ? this.#create(caller, qualifiedId(caller.accountId, name), region) : made;
+    if (!isTaken) return made;
+    return this.#create(caller, qualifiedId(caller.accountId, name), region, properties);
   }
 
   async #create(
     caller: Caller,
     id: string,
     region: string,
+    properties: Properties,
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     const { accountId: owner } = caller;
     const { buckets } = this.#context;
@@ -117,13 +119,14 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
       const owned = await buckets.ofOwner(owner, '', limits.s3BucketsPerAccount);
       if (owned.length >= limits.s3BucketsPerAccount) return { rejected: 'too-many-buckets' };
     }
-    const command = { type: 'CreateBucket', owner, region } as const;
+    const command = { type: 'CreateBucket', owner, region, properties } as const;
     const outcome = await runBucketCommand(this.#context, caller, id, command);
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'creating a bucket has an event or a rejection');
     const { timeMs: createdMs, revision } = outcome;
     const made = { id, name: nameOfBucket(id), owner, region, createdMs, status: 'open' } as const;
-    return { ...made, revision, writesSince: revision, properties: {} };
+    const writesSince = Object.keys(properties).length > 0 ? revision - 1 : revision;
+    return { ...made, revision, writesSince, properties };
   }
 
   async delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>> {

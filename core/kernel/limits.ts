@@ -352,6 +352,8 @@ export const limits = {
   swiftMetadataBytes: 4 * KIB,
   swiftAccessListBytes: 8 * KIB,
   swiftListed: 10_000,
+  /** Accounts and containers whose rate is remembered. */
+  swiftRatesKept: 65_536,
   swiftRanges: 50,
   swiftManifestSegments: 1_000,
   swiftManifestBytes: 2 * MIB,
