@@ -8,6 +8,8 @@ import { type Settings, settingsIn } from './settings-file.ts';
 
 const RATE_MIN = 0.001;
 const RATE_MAX = 1_000_000;
+/** Less, and nobody would ever be let through. */
+const SLEEP_MIN = 0.1;
 const SECONDS_MAX = 3_600;
 const OBJECTS_MAX = 1e12;
 const POLICY_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
@@ -52,7 +54,7 @@ function rateLimitsOf(settings: Settings): RateLimits {
     accountPerSecond: settings.number('accountPerSecond', RATE_MIN, RATE_MAX),
     containers: sizedRates(settings.within('containerPerSecond')),
     listings: sizedRates(settings.within('listingPerSecond')),
-    maxSleepSeconds: settings.number('maxSleepSeconds', 0, SECONDS_MAX) ?? 60,
+    maxSleepSeconds: settings.number('maxSleepSeconds', SLEEP_MIN, SECONDS_MAX) ?? 60,
     bufferSeconds: settings.number('bufferSeconds', 0, SECONDS_MAX) ?? 5,
     unlimitedProjects: settings.optionalTexts('unlimitedProjects'),
     refusedProjects: settings.optionalTexts('refusedProjects'),

@@ -2,6 +2,7 @@
 // no end, ends early, or fails on its way is told as what it is.
 
 import test from 'ava';
+import fc from 'fast-check';
 import { pack } from 'tar-stream';
 import { KIB, limits } from '#core/kernel/limits.ts';
 import { TarFailure, tarEntries } from './tar-entries.ts';
@@ -68,6 +69,28 @@ test('a name that is no UTF-8 is no name, however it is written', async (t) => {
     headerOf('0', Buffer.from('good'), 0),
   ];
   t.deepEqual(await namesIn(inPieces(Buffer.concat(pieces))), [undefined, undefined, 'good']);
+});
+
+test('whatever headers say, the reading comes to an end', async (t) => {
+  const sizes = [0, 5, 600, 8 ** 11 - 1];
+  const entry = fc.record({
+    type: fc.constantFrom(...'0025xgLK7S'),
+    sizeBytes: fc.constantFrom(...sizes),
+    content: fc.constantFrom('', 'hello', '30 path=../x\n', '-5 a=b\n', '12 size=-10\n', '13 size=1e999\n'),
+  });
+  const property = fc.asyncProperty(fc.array(entry), fc.boolean(), async (entries, isFilled) => {
+    const blocks = entries.flatMap(({ type, sizeBytes, content }) => {
+      const fill = isFilled ? (BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES : 0;
+      return [headerOf(type, Buffer.from('a'), sizeBytes), Buffer.from(content), Buffer.alloc(fill)];
+    });
+    try {
+      await namesIn(inPieces(Buffer.concat(blocks)));
+    } catch (error) {
+      t.true(error instanceof TarFailure);
+    }
+  });
+  await fc.assert(property, { numRuns: 200 });
+  t.deepEqual(await namesIn(inPieces(headerOf('5', Buffer.from('folder'), 5))), ['folder']);
 });
 
 test('headers without end are refused once they are too long', async (t) => {

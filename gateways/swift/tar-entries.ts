@@ -50,7 +50,8 @@ export async function* tarEntries(pieces: AsyncIterable<Buffer>): AsyncGenerator
       const { size, type } = entry.header;
       const name = nameOf(entry.header);
       const isFile = FILES.includes(type) && !name?.endsWith('/');
-      const body = bodyOf(entry, feed);
+      // The body of a folder that says it has a size never ends.
+      const body = bodyOf(type === 'directory' ? [] : entry, feed);
       yield { name, isFile, sizeBytes: size, body };
       for await (const _ of body);
     }
@@ -75,7 +76,10 @@ async function* fed(pieces: AsyncIterable<Buffer>, feed: Feed): AsyncGenerator<B
   }
 }
 
-async function* bodyOf(entry: AsyncIterable<unknown>, feed: Feed): AsyncGenerator<Buffer> {
+async function* bodyOf(
+  entry: AsyncIterable<unknown> | Iterable<unknown>,
+  feed: Feed,
+): AsyncGenerator<Buffer> {
   try {
     for await (const piece of entry) {
       feed.headBytes = 0;

@@ -13,12 +13,19 @@ import { StrataProcess } from '#tests/support/strata-process.ts';
 
 const MIB = 1024 * 1024;
 
+const SETTINGS = {
+  policies: { standard: { default: true }, archive: { aliases: ['cold'] }, old: { deprecated: true } },
+  rateLimits: { containerPerSecond: { 3: 0.5 }, maxSleepSeconds: 0.2, bufferSeconds: 0 },
+};
+
 let strata: StrataProcess;
 let directory: string;
 
 test.before(async () => {
-  strata = await StrataProcess.start();
   directory = temporaryDirectory();
+  const settings = join(directory, 'swift.json');
+  writeFileSync(settings, JSON.stringify(SETTINGS));
+  strata = await StrataProcess.start({ args: ['--swift-settings', settings] });
 });
 
 test.after.always(async () => {
@@ -109,6 +116,34 @@ for (const [kind, flags] of [
     t.deepEqual(lines(await swift('list', 'segments')), []);
   });
 }
+
+test.serial('storage policies are named, kept, told and counted', async (t) => {
+  await swift('post', 'kept', '-H', 'X-Storage-Policy: cold');
+  t.regex(await swift('stat', 'kept', '-v'), /X-Storage-Policy: archive/);
+  await swift('upload', 'kept', file('policy.bin', 10), '--object-name', 'a');
+  const wrong = [
+    ['kept', 'standard', /409 Conflict/],
+    ['new', 'none', /Invalid X-Storage-Policy/],
+    ['new', 'old', /deprecated/],
+  ] as const;
+  for (const [name, policy, message] of wrong) {
+    await t.throwsAsync(swift('post', name, '-H', `X-Storage-Policy: ${policy}`), { message });
+  }
+  const account = await swift('stat');
+  t.regex(account, /Containers in policy "archive": 1/);
+  t.regex(account, /Objects in policy "archive": 1/);
+  t.regex(account, /Bytes in policy "archive": 10/);
+  t.regex(await swift('capabilities'), /archive, cold/);
+  await swift('delete', 'kept');
+});
+
+test.serial('who asks too often is told to slow down', async (t) => {
+  for (const name of ['1', '2', '3']) await swift('upload', 'busy', file(name, 10), '--object-name', name);
+  t.regex(await swift('capabilities'), /ratelimit/);
+  await swift('post', 'busy', '1', '--meta', 'A:1');
+  const again = swift('--retries', '0', 'post', 'busy', '1', '--meta', 'A:2');
+  await t.throwsAsync(again, { message: /498 Rate Limited/ });
+});
 
 test.serial('a signed URL opens its object, in every form that the client makes', async (t) => {
   const path = file('signed.txt', 1_000);
