@@ -16,7 +16,7 @@ test('a name that nobody has becomes a bucket', (t) => {
 });
 
 test('what is known of a bucket from the beginning is told with its making', (t) => {
-  const properties = { policy: 'gold' };
+  const properties = { 'storage-policy': 'gold' };
   deciderSpec(t, bucketDecider)
     .given()
     .when({ ...createAs('ada'), properties })

@@ -23,12 +23,12 @@ test('a name or an alias, in any case, means a policy; a new name keeps the cont
   const policies = new StoragePolicies(ALL);
   t.is(policies.asked('STERLING')?.name, 'silver');
   t.is(policies.asked(''), undefined);
-  t.deepEqual(policies.propertiesOf(undefined), { policy: 'silver' });
+  t.deepEqual(policies.propertiesOf(undefined), { 'storage-policy': 'silver' });
   t.deepEqual(policies.propertiesOf(policies.asked('bronze')), {});
   t.is(policies.nameOf({}), 'bronze');
   const renamed = new StoragePolicies([policy('bronze'), policy('argent', { aliases: ['silver'] })]);
-  t.is(renamed.nameOf({ policy: 'silver' }), 'argent');
-  t.is(renamed.nameOf({ policy: 'gone' }), 'gone');
+  t.is(renamed.nameOf({ 'storage-policy': 'silver' }), 'argent');
+  t.is(renamed.nameOf({ 'storage-policy': 'gone' }), 'gone');
 });
 
 test('a container has the policy that it was made with', async (t) => {

@@ -16,7 +16,7 @@ export interface StoragePolicy {
 }
 
 /** What a container is made with; what has none has the first. */
-const POLICY = 'policy';
+const POLICY = 'storage-policy';
 
 const ALONE: StoragePolicy = { name: 'replicated', aliases: [], isDefault: true, isDeprecated: false };
 
