@@ -3,9 +3,10 @@
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// creation and deletion of accounts (405), container sync (the newest of two writes is to win, wherever it was
-// made: an event of an object, and of its deletion, has no place yet for the time that it had elsewhere), bulk
-// upload of tar.bz2 (what npm has to read it neither waits for who reads nor bounds what a block grows to).
+// creation and deletion of accounts (405), container sync (of two writes the newest is to win, wherever it
+// was made: an event of an object, and of its deletion, has no place yet for the time that it had elsewhere),
+// bulk upload of tar.bz2 (what npm has to read it neither waits for who reads nor bounds what a block grows
+// to).
 //
 // By design.
 // - An account is there as long as its project is; nobody makes or deletes it.

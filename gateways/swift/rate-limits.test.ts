@@ -1,6 +1,7 @@
 // Tests rate limits: whoever is early waits, whoever would wait too long is refused, a pause is made up for,
 // and what is remembered is bounded.
 
+import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { limits } from '#core/kernel/limits.ts';
@@ -119,6 +120,37 @@ function refusedOf(answer: SwiftAnswer): SwiftAnswer {
   if (answer.status !== 498) throw new Error('let through');
   return answer;
 }
+
+test.serial('whose connection is lost while waiting gets nothing done', async (t) => {
+  const server = await SwiftServer.start({ rateLimits: LIMITS });
+  t.teardown(() => server.stop());
+  const { clock } = server.memory;
+  const sleep = clock.sleep.bind(clock);
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const slept = new Promise<void>((resolve) => {
+    clock.sleep = async (delayMs, signal) => {
+      begin();
+      await sleep(delayMs, signal);
+      resolve();
+    };
+  });
+  await server.call('PUT', '/first');
+  const { hostname, port } = new URL(server.root);
+  const socket = connect(Number(port), hostname);
+  const head = [
+    `PUT /object-store/v1/AUTH_${server.owner.projectId}/gone HTTP/1.1`,
+    ...[`Host: ${hostname}`, `X-Auth-Token: ${server.owner.token}`, 'Content-Length: 0', '', ''],
+  ];
+  socket.write(head.join('\r\n'));
+  await begun;
+  socket.resetAndDestroy();
+  await slept;
+  t.is((await server.call('GET', '')).text, 'first\n');
+  t.deepEqual(server.logged, []);
+});
 
 test.serial(
   'projects are let through, or refused, by name; what is refused says so in its status',

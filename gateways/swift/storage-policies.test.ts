@@ -94,6 +94,13 @@ test('policies are told by /info, and counted by account', async (t) => {
   t.deepEqual(of('bronze'), ['1', '1', '3']);
   t.deepEqual(of('silver'), ['2', '2', '3']);
   t.deepEqual(of('gold'), [null, null, null]);
+  const listed: { name: string; storage_policy: string }[] = JSON.parse(
+    (await at.call('GET', '?format=json')).text,
+  );
+  t.deepEqual(
+    listed.map((row) => `${row.name}: ${row.storage_policy}`),
+    ['a: bronze', 'b: silver', 'c: silver'],
+  );
   const { Buckets = [] } = await at.s3.send(new ListBucketsCommand());
   t.is(Buckets.length, 3);
 });

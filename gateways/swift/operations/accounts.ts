@@ -31,7 +31,9 @@ export async function listContainers(call: SwiftCall): Promise<void> {
   const found = await buckets.list(call.caller, '', limits.s3BucketsPerAccount);
   const rows = pageOf(found, listing, (bucket) => {
     const { objects: count, bytes } = buckets.usage(bucket);
-    return { name: bucket.name, count, bytes, last_modified: isoDate(bucket.createdMs) };
+    const policy = call.gateway.policies.nameOf(bucket.properties);
+    const dated = { last_modified: isoDate(bucket.createdMs), storage_policy: policy };
+    return { name: bucket.name, count, bytes, ...dated };
   });
   const names = { kind: 'account', entry: 'container', name: ACCOUNT_PREFIX + call.project };
   replyListing(call, names, rows, headers);
