@@ -1,6 +1,7 @@
 // Tests the reading of archives piece by piece: names of every kind, bodies taken or left, and that what has
 // no end, ends early, or fails on its way is told as what it is.
 
+import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { pack } from 'tar-stream';
@@ -55,6 +56,25 @@ test('bodies are taken whole, or left', async (t) => {
     read[name] = Buffer.concat(pieces);
   }
   t.deepEqual(read, contents);
+});
+
+test('no more is brought than is taken', async (t) => {
+  const sizeBytes = 20_000 * KIB;
+  const [piece, head] = [Buffer.alloc(64 * KIB), headerOf('0', Buffer.from('a'), sizeBytes)];
+  let [given, taken, mostAhead] = [0, 0, 0];
+  const pieces = async function* () {
+    yield head;
+    for (; given < sizeBytes; given += piece.length) yield piece.subarray(0, sizeBytes - given);
+  };
+  for await (const { body } of tarEntries(pieces())) {
+    for await (const { length } of body) {
+      taken += length;
+      mostAhead = Math.max(mostAhead, given - taken);
+      await setImmediate();
+    }
+  }
+  t.is(taken, sizeBytes);
+  t.true(mostAhead <= 4 * piece.length, `${mostAhead} bytes`);
 });
 
 test('a name that is no UTF-8 is no name, however it is written', async (t) => {
