@@ -13,6 +13,7 @@ import { readIdentitySettings } from './identity-settings.ts';
 import { logSource } from './open-log.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import { type Endpoints, type HostAndPort, hostAndPort, serveClients } from './serve-clients.ts';
+import { readSwiftSettings } from './swift-settings.ts';
 
 export interface GatewayCommand extends AccessOptions {
   readonly data: string;
@@ -27,6 +28,7 @@ export interface GatewayCommand extends AccessOptions {
   readonly region: string;
   readonly s3Domain?: string;
   readonly identitySettings?: string;
+  readonly swiftSettings?: string;
   readonly drain: number;
 }
 
@@ -36,6 +38,7 @@ export async function gateway(options: GatewayCommand): Promise<void> {
   const access = accessOf(options);
   const log = logSource(options.log);
   const identitySettings = readIdentitySettings(options.identitySettings);
+  const swift = readSwiftSettings(options.swiftSettings);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
@@ -60,7 +63,7 @@ export async function gateway(options: GatewayCommand): Promise<void> {
     const placed = await Promise.race([untilPlaced(open), stop.told.then(() => 'stopped' as const)]);
     if (placed === 'stopped') return;
     const endpoints = await serveClients({
-      ...{ open, logger, s3, admin, openstack, region, domain, closers },
+      ...{ open, logger, s3, admin, openstack, region, domain, closers, swift },
     });
     process.stdout.write(
       options.json ? readyLine(endpoints, controlAddress) : greeting(endpoints, controlAddress),

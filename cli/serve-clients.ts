@@ -7,6 +7,7 @@ import { systemRandom } from '#core/kernel/random.ts';
 import { BodyWatch } from '#gateways/edge/body-watch.ts';
 import { createHttpServer } from '#gateways/edge/http-server.ts';
 import { createS3Gateway } from '#gateways/s3/index.ts';
+import type { SwiftSettings } from '#gateways/swift/index.ts';
 import { startAdminServer } from './admin-server.ts';
 import { cloudOperations } from './cloud-operations.ts';
 import type { OpenCloud } from './compose.ts';
@@ -29,6 +30,7 @@ export interface ServeClientsOptions {
   readonly openstack: HostAndPort;
   readonly region: string;
   readonly domain?: string | undefined;
+  readonly swift: SwiftSettings;
   /** Takes what is to be ended, last first. */
   readonly closers: (() => Promise<void> | void)[];
 }
@@ -79,6 +81,7 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
   const { serveOpenstack } = await loading;
   const openstackPort = await serveOpenstack({
     ...{ open, logger: failures, at: options.openstack, s3Port: port, region, watch, access, closers },
+    swift: options.swift,
   });
   const openstack = hostAndPort({ ...options.openstack, port: openstackPort });
   let leaving = false;

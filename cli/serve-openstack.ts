@@ -7,7 +7,7 @@ import type { BodyWatch } from '#gateways/edge/body-watch.ts';
 import type { HttpRequest } from '#gateways/edge/http-messages.ts';
 import { type AccessEntry, createHttpServer } from '#gateways/edge/http-server.ts';
 import { createIdentityGateway } from '#gateways/identity/index.ts';
-import { createSwiftGateway, isSwiftPath } from '#gateways/swift/index.ts';
+import { createSwiftGateway, isSwiftPath, type SwiftSettings } from '#gateways/swift/index.ts';
 import type { OpenCloud } from './compose.ts';
 import type { HostAndPort } from './serve-clients.ts';
 import type { SteadyLog } from './steady-log.ts';
@@ -18,6 +18,7 @@ export interface ServeOpenstackOptions {
   readonly at: HostAndPort;
   readonly s3Port: number;
   readonly region: string;
+  readonly swift: SwiftSettings;
   readonly watch: BodyWatch;
   readonly access: (entry: AccessEntry) => void;
   /** Takes what is to be ended, last first. */
@@ -43,7 +44,7 @@ export async function serveOpenstack(options: ServeOpenstackOptions): Promise<nu
       { type: 'object-store', name: 'swift', path: '/object-store/v1/AUTH_$(project_id)s' },
     ],
   });
-  const swift = createSwiftGateway({ ...shared, cloud: open.cloud });
+  const swift = createSwiftGateway({ ...shared, cloud: open.cloud, settings: options.swift });
   const gatewayOf = ({ url = '' }: HttpRequest) => (isSwiftPath(url) ? swift : identity);
   const log = (error: unknown, requestId: string) =>
     logger.error({ err: error, requestId }, 'request failed');

@@ -47,6 +47,7 @@ function strata(): Command {
     .option('--openstack-port <port>', 'identity; 0 for any free port', port, 5000)
     .option('--password-cost <power>', 'of two: cost of hashing a password', passwordCost, 15)
     .option('--identity-settings <file>', 'policy of passwords and logins, in JSON')
+    .option('--swift-settings <file>', 'storage policies and rate limits, in JSON')
     .option('--region <name>', 'region that clients sign for', 'us-east-1')
     .option('--s3-domain <name>', 'domain whose subdomains are buckets')
     .action(async (options) => {
@@ -76,6 +77,7 @@ function addGateway(program: Command): void {
     .option('--control <host:port>', 'where nodes join', hostAndPortOf, { host: '127.0.0.1', port: 9091 })
     .option('--first-nodes <number>', 'nodes that must have joined before data is placed', wholeNumber, 3)
     .option('--identity-settings <file>', 'policy of passwords and logins, in JSON')
+    .option('--swift-settings <file>', 'storage policies and rate limits, in JSON')
     .option('--region <name>', 'region that clients sign for', 'us-east-1')
     .option('--s3-domain <name>', 'domain whose subdomains are buckets')
     .option('--drain <seconds>', 'serve on for so long after SIGTERM, while /healthz says 503', seconds, 0)

@@ -11,6 +11,7 @@ import { openCloud } from './compose.ts';
 import { readIdentitySettings } from './identity-settings.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import { type Endpoints, serveClients } from './serve-clients.ts';
+import { readSwiftSettings } from './swift-settings.ts';
 
 export interface UpOptions {
   readonly data: string;
@@ -23,6 +24,7 @@ export interface UpOptions {
   readonly region: string;
   readonly s3Domain?: string;
   readonly identitySettings?: string;
+  readonly swiftSettings?: string;
 }
 
 /** Resolves when the cloud has stopped. */
@@ -30,6 +32,7 @@ export async function up(options: UpOptions): Promise<void> {
   const { host, region, s3Port, adminPort, openstackPort, passwordCost, s3Domain: domain } = options;
   const directory = resolve(options.data);
   const identitySettings = readIdentitySettings(options.identitySettings);
+  const swift = readSwiftSettings(options.swiftSettings);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
@@ -42,7 +45,7 @@ export async function up(options: UpOptions): Promise<void> {
     });
     closers.push(() => open.close());
     const endpoints = await serveClients({
-      ...{ open, logger, region, domain, closers },
+      ...{ open, logger, region, domain, closers, swift },
       s3: { host, port: s3Port },
       admin: { host, port: adminPort },
       openstack: { host, port: openstackPort },

@@ -16,7 +16,7 @@ function accept<Value>(outcome: Value | Rejection<string>): Value {
 }
 
 const make = async ({ cloud }: MemoryCloud, caller: Caller, name: string) =>
-  accept(await cloud.buckets.create(caller, name, 'here', 'own'));
+  accept(await cloud.buckets.create(caller, name, 'here', { scope: 'own' }));
 const namesOf = async ({ cloud }: MemoryCloud, caller: Caller) =>
   (await cloud.buckets.list(caller, '', 100)).map(({ name }) => name);
 
@@ -46,13 +46,13 @@ test('the first to take a shared name has it, everybody else has one of that nam
   t.deepEqual(await memory.cloud.buckets.create(bob, 'photos', 'here'), {
     rejected: 'bucket-owned-by-caller',
   });
-  t.deepEqual(await memory.cloud.buckets.create(bob, 'photos', 'here', 'own'), {
+  t.deepEqual(await memory.cloud.buckets.create(bob, 'photos', 'here', { scope: 'own' }), {
     rejected: 'bucket-owned-by-caller',
   });
   // A name that becomes free does not change what the others mean by it.
   t.is(await memory.cloud.buckets.delete(ada, 'photos'), undefined);
   t.is(accept(await memory.cloud.buckets.get(bob, 'photos')).id, 'bob:photos');
-  t.deepEqual(await memory.cloud.buckets.create(bob, 'photos', 'here', 'own'), {
+  t.deepEqual(await memory.cloud.buckets.create(bob, 'photos', 'here', { scope: 'own' }), {
     rejected: 'bucket-owned-by-caller',
   });
   t.deepEqual(await namesOf(memory, bob), ['photos']);

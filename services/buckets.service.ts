@@ -2,21 +2,20 @@
 
 import { bucketStream, nameOfBucket, qualifiedId } from '#core/buckets/buckets.events.ts';
 import type { Properties, PropertyChanges } from '#core/buckets/properties.ts';
-import { spaceDecider } from '#core/buckets/spaces.decider.ts';
-import { spaceStream, spaces } from '#core/buckets/spaces.events.ts';
+import { spaceStream } from '#core/buckets/spaces.events.ts';
 import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
-import { runCommand } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { BucketUsage } from '#projections/usage-by-bucket/usage-by-bucket.query.ts';
 import { bucketIdOf, newBucketId } from './bucket-names.ts';
-import type { BucketRejection, Buckets, Caller, NameScope, Space } from './cloud.ts';
-import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import type { BucketRejection, Buckets, Caller, NewBucketOptions, Space } from './cloud.ts';
+import { actorOf, type ServiceContext } from './context.ts';
 import { isEnough, PERMISSIONS, type Permission } from './permissions.ts';
 import { SecretProperties } from './secret-properties.ts';
 import { runBucketCommand, settleBucket } from './settle-bucket.ts';
+import { changeSpace } from './spaces.ts';
 
 type BucketAccess = StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>;
 
@@ -68,7 +67,11 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
   }
 
   async settle(caller: Caller, id: string): Promise<void> {
+    const closing = this.#context.buckets.get(id);
+    if (closing?.status !== 'closing') return;
     await settleBucket(this.#context, caller, id);
+    // What is closing is not described any more: these were the last.
+    if (!this.#context.buckets.get(id)) await this.#secrets.eraseAll(closing.properties);
   }
 
   async get(caller: Caller, name: string): Promise<BucketAccess> {
@@ -88,7 +91,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     caller: Caller,
     name: string,
     region: string,
-    scope: NameScope = 'shared',
+    { scope = 'shared', properties = {} }: NewBucketOptions = {},
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     if (!isEnough(caller.role, 'make-bucket')) return { rejected: 'access-denied' };
     await this.#context.barrier();
@@ -97,16 +100,18 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     const { buckets } = this.#context;
     const id =
       scope === 'shared' || buckets.get(owned) ? owned : newBucketId(buckets, caller.accountId, name);
-    const made = await this.#create(caller, id, region);
+    const made = await this.#create(caller, id, region, properties);
     // Somebody else was first to take the name that all share.
     const isTaken = scope === 'own' && isRejected(made) && made.rejected === 'bucket-exists';
-    return isTaken ? this.#create(caller, qualifiedId(caller.accountId, name), region) : made;
+    if (!isTaken) return made;
+    return this.#create(caller, qualifiedId(caller.accountId, name), region, properties);
   }
 
   async #create(
     caller: Caller,
     id: string,
     region: string,
+    properties: Properties,
   ): Promise<StoredBucket | Rejection<BucketRejection>> {
     const { accountId: owner } = caller;
     const { buckets } = this.#context;
@@ -114,13 +119,14 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
       const owned = await buckets.ofOwner(owner, '', limits.s3BucketsPerAccount);
       if (owned.length >= limits.s3BucketsPerAccount) return { rejected: 'too-many-buckets' };
     }
-    const command = { type: 'CreateBucket', owner, region } as const;
+    const command = { type: 'CreateBucket', owner, region, properties } as const;
     const outcome = await runBucketCommand(this.#context, caller, id, command);
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'creating a bucket has an event or a rejection');
     const { timeMs: createdMs, revision } = outcome;
     const made = { id, name: nameOfBucket(id), owner, region, createdMs, status: 'open' } as const;
-    return { ...made, revision, writesSince: revision, properties: {} };
+    const writesSince = Object.keys(properties).length > 0 ? revision - 1 : revision;
+    return { ...made, revision, writesSince, properties };
   }
 
   async delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>> {
@@ -134,9 +140,7 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     const closed = await runBucketCommand(this.#context, caller, id, { type: 'CloseBucket' });
     if (isRejected(closed)) return closed;
     await this.settle(caller, id);
-    if (this.#context.buckets.get(id)) return { rejected: 'bucket-not-empty' };
-    await this.#secrets.eraseAll(bucket.properties);
-    return undefined;
+    return this.#context.buckets.get(id) ? { rejected: 'bucket-not-empty' } : undefined;
   }
 
   async describe(
@@ -147,10 +151,12 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     const bucket = await this.get(caller, name);
     if (isRejected(bucket)) return bucket;
     if (!isEnough(caller.role, 'describe-bucket')) return { rejected: 'access-denied' };
-    const { id, properties } = bucket;
-    return this.#secrets.changing(bucketStream(id), properties, changes, async (sealed) => {
+    const { id } = bucket;
+    return this.#secrets.changing(bucketStream(id), changes, async (sealed, replacing) => {
       const command = { type: 'DescribeBucket', ...sealed } as const;
-      const outcome = await runBucketCommand(this.#context, caller, id, command);
+      const outcome = await runBucketCommand(this.#context, caller, id, command, (now) =>
+        replacing(now?.properties ?? {}),
+      );
       return isRejected(outcome) ? outcome : undefined;
     });
   }
@@ -172,22 +178,8 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
   ): Promise<undefined | Rejection<'access-denied'>> {
     if (!isEnough(caller.role, 'describe-space')) return { rejected: 'access-denied' };
     await this.#context.barrier();
-    const stream = spaceStream(caller.accountId);
-    const { properties } = this.#context.buckets.space(caller.accountId);
-    return this.#secrets.changing<'access-denied'>(stream, properties, changes, async (sealed) => {
-      const outcome = await runCommand(this.#context.log, {
-        decider: spaceDecider,
-        lifecycle: spaces,
-        stream,
-        command: { type: 'DescribeSpace', ...sealed },
-        actor: actorOf(caller),
-        // No change of it depends on another.
-        view: () => ({ state: spaceDecider.initial, expect: 'any' }),
-        refresh: () => untilCaughtUp(this.#context),
-      });
-      if (outcome && !isRejected(outcome)) await untilApplied(this.#context, outcome);
-      return undefined;
-    });
+    await changeSpace(this.#context, this.#secrets, actorOf(caller), caller.accountId, changes);
+    return undefined;
   }
 
   async secrets(caller: Caller, bucket: StoredBucket): Promise<Properties> {

@@ -130,6 +130,13 @@ export interface CompleteUploadRequest {
 /** Whether a name means the same bucket to everybody, or to each project one of its own. */
 export type NameScope = 'shared' | 'own';
 
+export interface NewBucketOptions {
+  /** Default: `shared`. */
+  readonly scope?: NameScope;
+  /** That it has from the beginning. No secrets. */
+  readonly properties?: Properties;
+}
+
 export interface Space extends StoredSpace {
   readonly usage: OwnerUsage;
 }
@@ -145,7 +152,7 @@ export interface Buckets {
     caller: Caller,
     name: string,
     region: string,
-    scope?: NameScope,
+    options?: NewBucketOptions,
   ): Promise<StoredBucket | Rejection<BucketRejection>>;
   get(caller: Caller, name: string): Promise<StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>>;
   /** In order of name, those above `after`. */

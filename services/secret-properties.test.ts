@@ -30,7 +30,7 @@ const BOTH = { 'secret/a': 'hidden', 'meta/b': 'seen' };
 test('secrets are sealed, all else is as it was, and they open where they were sealed', async (t) => {
   const { secrets } = secretsAndKeys();
   let told: Readonly<Record<string, string>> = {};
-  await secrets.changing('s/1', {}, { set: BOTH, unset: [] }, async ({ set }) => {
+  await secrets.changing('s/1', { set: BOTH, unset: [] }, async ({ set }) => {
     told = set;
     return undefined;
   });
@@ -44,7 +44,7 @@ test('secrets are sealed, all else is as it was, and they open where they were s
 test('a secret of one stream or name does not open as another', async (t) => {
   const { secrets } = secretsAndKeys();
   let sealed = '';
-  await secrets.changing('s/1', {}, { set: BOTH, unset: [] }, async ({ set }) => {
+  await secrets.changing('s/1', { set: BOTH, unset: [] }, async ({ set }) => {
     sealed = set['secret/a'] as string;
     return undefined;
   });
@@ -56,7 +56,8 @@ test('the key of what was replaced, taken away, refused or deleted is destroyed'
   const { kept, secrets } = secretsAndKeys();
   let now: Readonly<Record<string, string>> = {};
   const setTo = (value: string) =>
-    secrets.changing('s', now, { set: { 'secret/a': value }, unset: [] }, async ({ set }) => {
+    secrets.changing('s', { set: { 'secret/a': value }, unset: [] }, async ({ set }, replacing) => {
+      replacing(now);
       now = set;
       return undefined;
     });
@@ -66,11 +67,14 @@ test('the key of what was replaced, taken away, refused or deleted is destroyed'
   t.is(kept.size, 1);
   t.deepEqual(await secrets.opened('s', first), {});
   const change = { set: { 'secret/a': 'three' }, unset: [] };
-  const refused = await secrets.changing('s', now, change, async () => ({ rejected: 'no' }) as const);
+  const refused = await secrets.changing('s', change, async () => ({ rejected: 'no' }) as const);
   t.deepEqual(refused, { rejected: 'no' });
   t.is(kept.size, 1);
   t.deepEqual(await secrets.opened('s', now), { a: 'two' });
-  await secrets.changing('s', now, { set: {}, unset: ['secret/a'] }, async () => undefined);
+  await secrets.changing('s', { set: {}, unset: ['secret/a'] }, async (_, replacing) => {
+    replacing(now);
+    return undefined;
+  });
   t.is(kept.size, 0);
   await setTo('four');
   await secrets.eraseAll(now);

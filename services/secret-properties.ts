@@ -1,5 +1,6 @@
 // Owns the properties of buckets and spaces that are secrets: sealed before they reach the log, each under a
-// key of its own that is destroyed when the secret is replaced, taken away, or its bucket deleted.
+// key of its own that is destroyed when the secret is replaced, taken away, or its bucket or project deleted.
+// A key stays where a process ends between the event and that, or cannot learn whether its event came to be.
 
 import { type Properties, type PropertyChanges, SECRET_PREFIX } from '#core/buckets/properties.ts';
 import { type SubjectKeys, seal, unseal } from '#core/identity/subject-keys.ts';
@@ -24,21 +25,26 @@ export class SecretProperties {
   }
 
   /**
-   * Runs `change` with the changes as the log may have them.
+   * Runs `change` with the changes as the log may have them. Each time that it looks at what there is, to
+   * append only if it is that still, it says so by `replacing`.
    * @param stream that tells them
-   * @param before what it was until now
    */
   async changing<Code extends string>(
     stream: string,
-    before: Properties,
     changes: PropertyChanges,
-    change: (sealed: PropertyChanges) => Promise<undefined | Rejection<Code>>,
+    change: (
+      sealed: PropertyChanges,
+      replacing: (before: Properties) => void,
+    ) => Promise<undefined | Rejection<Code>>,
   ): Promise<undefined | Rejection<Code>> {
     const touched = [...Object.keys(changes.set), ...changes.unset].filter(isSecret);
-    if (touched.length === 0) return change(changes);
+    if (touched.length === 0) return change(changes, () => undefined);
     return this.#context.writes.track(async () => {
       const set = await this.#sealed(stream, changes.set);
-      const refused = await change({ ...changes, set });
+      let before: Properties = {};
+      const refused = await change({ ...changes, set }, (seen) => {
+        before = seen;
+      });
       // Whatever did not come to be, or is no more, must not be opened again.
       await this.#erase(isRejected(refused) ? set : before, touched);
       return refused;

@@ -5,6 +5,7 @@ import { type BucketCommand, type BucketState, bucketDecider } from '#core/bucke
 import { buckets as bucketLifecycle, bucketStream } from '#core/buckets/buckets.events.ts';
 import { isRejected } from '#core/kernel/decider.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
+import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { Caller } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 import { endUpload } from './end-upload.ts';
@@ -22,6 +23,8 @@ export async function runBucketCommand(
   caller: Caller,
   name: string,
   command: BucketCommand,
+  /** Told of each state that it is decided on: at the end, of the one that it changed. */
+  looked: (bucket: StoredBucket | undefined) => void = () => undefined,
 ) {
   const { buckets, log } = context;
   const outcome = await runCommand(log, {
@@ -30,10 +33,11 @@ export async function runBucketCommand(
     stream: bucketStream(name),
     command,
     actor: actorOf(caller),
-    view: (): View<BucketState> => ({
-      state: buckets.get(name) ?? { status: 'absent' },
-      expect: buckets.revision(name) ?? 'none',
-    }),
+    view: (): View<BucketState> => {
+      const bucket = buckets.get(name);
+      looked(bucket);
+      return { state: bucket ?? { status: 'absent' }, expect: buckets.revision(name) ?? 'none' };
+    },
     refresh: () => untilCaughtUp(context),
   });
   if (outcome && !isRejected(outcome)) await untilApplied(context, outcome);

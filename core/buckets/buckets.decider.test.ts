@@ -15,6 +15,14 @@ test('a name that nobody has becomes a bucket', (t) => {
   deciderSpec(t, bucketDecider).given().when(createAs('ada')).then([created]);
 });
 
+test('what is known of a bucket from the beginning is told with its making', (t) => {
+  const properties = { 'storage-policy': 'gold' };
+  deciderSpec(t, bucketDecider)
+    .given()
+    .when({ ...createAs('ada'), properties })
+    .then([created, { type: 'BucketDescribed', data: { set: properties, unset: [] } }]);
+});
+
 test('a bucket that exists is refused, with another answer to its owner than to others', (t) => {
   const spec = deciderSpec(t, bucketDecider).given(created);
   spec.when(createAs('ada')).then({ rejected: 'bucket-owned-by-caller' });

@@ -4,14 +4,20 @@
 import { unreachable } from '#core/kernel/assert.ts';
 import type { Decider } from '#core/kernel/decider.ts';
 import type { BucketEvent } from './buckets.events.ts';
-import { isChange, type PropertyChanges } from './properties.ts';
+import { isChange, type Properties, type PropertyChanges } from './properties.ts';
 
 export type BucketState =
   | { readonly status: 'absent' }
   | { readonly status: 'open' | 'closing'; readonly owner: string; readonly region: string };
 
 export type BucketCommand =
-  | { readonly type: 'CreateBucket'; readonly owner: string; readonly region: string }
+  | {
+      readonly type: 'CreateBucket';
+      readonly owner: string;
+      readonly region: string;
+      /** What is known of it from the beginning. */
+      readonly properties?: Properties;
+    }
   | { readonly type: 'CloseBucket' }
   | { readonly type: 'ReopenBucket' }
   | { readonly type: 'DeleteBucket' }
@@ -31,12 +37,16 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
 
   decide(state, command) {
     switch (command.type) {
-      case 'CreateBucket':
+      case 'CreateBucket': {
         if (state.status === 'closing') return { rejected: 'operation-in-progress' };
         if (state.status === 'open') {
           return { rejected: state.owner === command.owner ? 'bucket-owned-by-caller' : 'bucket-exists' };
         }
-        return [{ type: 'BucketCreated', data: { owner: command.owner, region: command.region } }];
+        const { owner, region, properties: set = {} } = command;
+        const made: BucketEvent = { type: 'BucketCreated', data: { owner, region } };
+        if (Object.keys(set).length === 0) return [made];
+        return [made, { type: 'BucketDescribed', data: { set, unset: [] } }];
+      }
       case 'CloseBucket':
         if (state.status === 'absent') return { rejected: 'no-such-bucket' };
         if (state.status === 'closing') return { rejected: 'operation-in-progress' };

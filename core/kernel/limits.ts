@@ -352,13 +352,15 @@ export const limits = {
   swiftMetadataBytes: 4 * KIB,
   swiftAccessListBytes: 8 * KIB,
   swiftListed: 10_000,
+  /** Accounts and containers whose rate is remembered. */
+  swiftRatesKept: 65_536,
   swiftRanges: 50,
   swiftManifestSegments: 1_000,
   swiftManifestBytes: 2 * MIB,
   swiftBulkDeletes: 10_000,
   swiftBulkBytes: 2 * MIB,
-  /** Of an archive: what one extended header may have, its entries, and those that failed. */
-  swiftArchiveHeadBytes: 64 * KIB,
+  /** Of an archive: what stands between two entries or behind all, its entries, and those that failed. */
+  swiftArchiveHeadBytes: 1 * MIB,
   swiftArchiveEntries: 10_000,
   swiftArchiveFailures: 1_000,
   /** Of a form: the head of one part, a field that is no file, and how many of these. */

@@ -10,6 +10,8 @@ import type { HttpResponse } from './http-messages.ts';
 
 /** What a name or a value of a header may hold: RFC 9110, section 5.5, in one byte a character. */
 const FIELD = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Statuses that no standard has, and clients know. */
+const REASONS: typeof STATUS_CODES = { ...STATUS_CODES, 497: 'Blacklisted', 498: 'Rate Limited' };
 const IDLE_S = Math.floor(limits.httpIdleTimeoutMs / 1_000);
 const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${IDLE_S}\r\n\r\n`;
 const CLOSE = 'Connection: close\r\n\r\n';
@@ -40,7 +42,7 @@ export class PlainResponse extends EventEmitter implements HttpResponse {
 
   writeHead(status: number, headers: readonly string[] = []): this {
     assert(!this.headersSent, 'an answer has one head');
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+    let head = `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n`;
     let sized = false;
     for (let i = 0; i + 1 < headers.length; i += 2) {
       const name = headers[i] as string;

@@ -1,6 +1,7 @@
 // Tests container ACLs: their form, and whom they let in; and quotas of containers and accounts.
 
-import test from 'ava';
+import { PutObjectCommand, type S3ServiceException } from '@aws-sdk/client-s3';
+import test, { type ExecutionContext } from 'ava';
 import { type Person, SwiftServer } from '#tests/support/swift-server.ts';
 import { cleanAccessList, letsReferrer } from './access-lists.ts';
 import { SwiftError } from './errors.ts';
@@ -146,9 +147,29 @@ test('a container takes no more than its quota, from neither dialect', async (t)
   t.is(over.text, 'Upload exceeds quota.');
   t.is((await server.call('PUT', `${path}/b`, { body: '1234' })).status, 201);
   t.is((await server.call('PUT', `${path}/c`, { body: '' })).status, 413);
+  await refusedByS3(t, 'bounded', '');
   t.is((await server.call('POST', path, { headers: { 'X-Container-Meta-Quota-Bytes': 'x' } })).status, 400);
   await server.call('POST', path, { headers: { 'X-Container-Meta-Quota-Count': '' } });
   t.is((await server.call('PUT', `${path}/c`, { body: '' })).status, 201);
+});
+
+async function refusedByS3(t: ExecutionContext, bucket: string, body: string) {
+  const put = new PutObjectCommand({ Bucket: bucket, Key: 'more', Body: body });
+  const refused = await t.throwsAsync<S3ServiceException>(server.s3.send(put));
+  t.is(refused.name, 'QuotaExceeded');
+  t.is(refused.$metadata.httpStatusCode, 403);
+}
+
+test.serial('S3 is told by its own error that an account is full', async (t) => {
+  const quota = (bytes: string) => {
+    const headers = { 'X-Account-Meta-Quota-Bytes': bytes };
+    return server.call('POST', '', { token: server.admin.token, headers });
+  };
+  await server.call('PUT', '/unbounded');
+  await quota('0');
+  await refusedByS3(t, 'unbounded', 'x');
+  await quota('');
+  t.is((await server.call('PUT', '/unbounded/more', { body: 'x' })).status, 201);
 });
 
 test('an account takes no more than its quota', async (t) => {

@@ -14,7 +14,9 @@ import type { Identity } from '#services/identity/identity.ts';
 import type { Token, TokenUseCases } from '#services/identity/tokens.service.ts';
 import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, SwiftError } from './errors.ts';
 import type { Address } from './paths.ts';
+import type { Rates } from './rate-limits.ts';
 import type { CrossOrigin } from './reply.ts';
+import type { StoragePolicies } from './storage-policies.ts';
 import type { SignedUrl } from './temp-url.ts';
 
 /** Where what went wrong on our side is told; pino's Logger is one. */
@@ -32,6 +34,9 @@ export interface GatewayContext {
   readonly region: string;
   readonly watch: BodyWatch;
   readonly logger: GatewayLogger;
+  readonly policies: StoragePolicies;
+  /** Undefined where everybody may ask as often as they like. */
+  readonly rates: Rates | undefined;
 }
 
 /** Who calls, as what the account's own project lets it. */

@@ -14,6 +14,7 @@ import { OPERATIONS } from './operations/operations.ts';
 import { asksForPage } from './operations/static-web.ts';
 import { type Address, addressOf, ROOT } from './paths.ts';
 import { type Need, type OperationName, POLICY } from './policy.ts';
+import { inTurn } from './rate-limits.ts';
 import { type CrossOrigin, replyFailure } from './reply.ts';
 import { signedUrlOf } from './temp-url.ts';
 
@@ -68,6 +69,7 @@ export async function dispatch(
     const need: Need = POLICY[name];
     const asking = { gateway, request, transactionId, token, signed, rawPath };
     const authorised = need.public ? NOBODY : await authorise(asking, need, address);
+    await inTurn({ gateway, response, ...authorised }, name, address);
     await OPERATIONS[name]({ ...call, crossOrigin, query, token, signed, ...address, ...authorised });
   } catch (error) {
     const failure = failureOf(error);

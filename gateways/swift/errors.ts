@@ -26,6 +26,8 @@ const TEXTS = {
   413: ['Request Entity Too Large', 'The body of your request was too large for this server.'],
   416: ['Requested Range Not Satisfiable', 'The Range requested is not available.'],
   422: ['Unprocessable Entity', 'Unable to process the contained instructions'],
+  497: ['Blacklisted', 'Your account has been blacklisted'],
+  498: ['Rate Limited', 'Slow down'],
   499: ['Client Disconnect', 'The client was disconnected during request.'],
   500: [
     'Internal Error',
@@ -37,6 +39,9 @@ const TEXTS = {
 } as const;
 
 export type ErrorStatus = keyof typeof TEXTS;
+
+/** As it stands in documents that tell of many things. */
+export const statusLine = (status: ErrorStatus): string => `${status} ${TEXTS[status][0]}`;
 
 export class SwiftError extends Error {
   override readonly name = 'SwiftError';

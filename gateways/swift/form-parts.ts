@@ -1,5 +1,8 @@
 // Owns the reading of forms (RFC 7578): one part after the other, as they come. Guarantee: never holds more
-// than one piece of the body, the head of a part and a boundary.
+// than one piece of the body, the head of a part and a boundary; a head that is too long, or cut, is refused.
+//
+// Weighed and left: @fastify/busboy. It cuts a head that is too long, skips a part whose head it cannot read,
+// and hands out neither Content-Encoding of a file nor what its Content-Type says behind the semicolon.
 
 import { limits } from '#core/kernel/limits.ts';
 import type { PulledBody } from '#gateways/edge/pulled-body.ts';

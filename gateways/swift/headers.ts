@@ -38,7 +38,8 @@ const PROPERTY_HEADERS: Readonly<Record<string, string>> = {
 
 const META = 'meta/';
 
-const titled = (name: string): string => name.replace(/(^|-)([a-z])/g, (letters) => letters.toUpperCase());
+export const titled = (name: string): string =>
+  name.replace(/(^|-)([a-z])/g, (letters) => letters.toUpperCase());
 
 /** What a request says of user metadata: the name behind `prefix`, in lower case, and the value. */
 function* metadataIn(headers: IncomingHttpHeaders, prefix: string): Iterable<[name: string, value: string]> {
@@ -238,6 +239,9 @@ function isTrueQuota(name: string, value: string): string {
   return value;
 }
 
+/** Others are told in ways of their own. */
+const SHOWN = /^(meta\/|quota\/|access(\/|$))/;
+
 /** @param isWriter whether who may read and write is shown */
 export function addProperties(
   headers: string[],
@@ -246,7 +250,7 @@ export function addProperties(
   isWriter: boolean,
 ): void {
   for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith(SECRET) || (name.startsWith('access') && !isWriter)) continue;
+    if (!SHOWN.test(name) || (name.startsWith('access') && !isWriter)) continue;
     const shown = PROPERTY_HEADERS[name] ?? `Meta-${titled(name.slice(META.length))}`;
     if (TOKEN.test(shown)) headers.push(`X-${kind}-${shown}`, toHeader(value));
   }

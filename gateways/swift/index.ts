@@ -3,9 +3,10 @@
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
 // Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// bulk upload of tar.bz2, container sync,
-// rate limits, creation and deletion of accounts (405), storage policies other than the one
-// that /info shows (400).
+// creation and deletion of accounts (405), container sync (of two writes the newest is to win, wherever it
+// was made: an event of an object, and of its deletion, has no place yet for the time that it had elsewhere),
+// bulk upload of tar.bz2 (what npm has to read it neither waits for who reads nor bounds what a block grows
+// to).
 //
 // By design.
 // - An account is there as long as its project is; nobody makes or deletes it.
@@ -16,18 +17,32 @@
 //   has no segments to be listed.
 // - A signed URL may be signed for its path with or without `/object-store`, and copies nothing.
 // - A segment is no symlink: a manifest that names one is refused (400), and a prefix joins no bytes of it.
+// - Storage policies are names: what is stored is replicated alike, whichever a container has.
+// - Rates are kept after it was judged who calls, so that nobody uses up what is another's; by each gateway
+//   for itself.
 // - The segments of a large object are looked for in the containers of its own account.
 
 import type { FailureHandler, RequestHandler } from '#gateways/edge/http-server.ts';
 import type { GatewayContext, GatewayLogger } from './call.ts';
 import { dispatch } from './dispatch.ts';
 import { failureOf } from './errors.ts';
+import { type RateLimits, Rates } from './rate-limits.ts';
 import { replyFailure } from './reply.ts';
+import { StoragePolicies, type StoragePolicy } from './storage-policies.ts';
 
 export { isSwiftPath } from './dispatch.ts';
 
-export interface SwiftGatewayOptions extends Omit<GatewayContext, 'logger'> {
+/** What the operator may say of it. */
+export interface SwiftSettings {
+  /** Of which one is the default; absent: there is one. */
+  readonly policies?: readonly StoragePolicy[];
+  /** Absent: everybody may ask as often as they like. */
+  readonly rateLimits?: RateLimits;
+}
+
+export interface SwiftGatewayOptions extends Omit<GatewayContext, 'logger' | 'policies' | 'rates'> {
   readonly logger?: GatewayLogger;
+  readonly settings?: SwiftSettings | undefined;
 }
 
 export interface SwiftGateway {
@@ -38,8 +53,14 @@ export interface SwiftGateway {
 
 const SILENT: GatewayLogger = { error: () => undefined };
 
-export function createSwiftGateway({ logger = SILENT, ...options }: SwiftGatewayOptions): SwiftGateway {
-  const gateway: GatewayContext = { ...options, logger };
+export function createSwiftGateway({
+  logger = SILENT,
+  settings = {},
+  ...options
+}: SwiftGatewayOptions): SwiftGateway {
+  const policies = new StoragePolicies(settings.policies);
+  const rates = settings.rateLimits && new Rates(settings.rateLimits);
+  const gateway: GatewayContext = { ...options, logger, policies, rates };
   return {
     handler: (request, response, requestId) => dispatch(gateway, request, response, requestId),
     failed: (request, response, requestId, error) =>

@@ -37,6 +37,8 @@ export interface StoredSpace {
   readonly properties: Readonly<Record<string, string>>;
   /** When something was said of it last; undefined where nothing was. */
   readonly changedMs: number | undefined;
+  /** Of its stream. */
+  readonly revision: number | undefined;
 }
 
 export interface BucketsByName {
@@ -94,11 +96,17 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
 }
 
 const NO_PROPERTIES: Readonly<Record<string, string>> = Object.freeze({});
-const NOTHING_SAID: StoredSpace = { properties: NO_PROPERTIES, changedMs: undefined };
+const NOTHING_SAID: StoredSpace = {
+  properties: NO_PROPERTIES,
+  changedMs: undefined,
+  revision: undefined,
+};
 
 /** Also of an owner of whom nothing was said: it is asked for at each write. */
 function storedSpace(value: Uint8Array | undefined): StoredSpace {
-  return value ? { properties: decodeProperties(value), changedMs: timeOf(value) } : NOTHING_SAID;
+  if (!value) return NOTHING_SAID;
+  const properties = decodeProperties(value);
+  return { properties, changedMs: timeOf(value), revision: revisionOf(value) };
 }
 
 function storedBucket(

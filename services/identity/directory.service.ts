@@ -15,6 +15,8 @@ import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Actor, StreamGuard } from '#core/log/event-log.ts';
+import { SecretProperties } from '../secret-properties.ts';
+import { clearSpace } from '../spaces.ts';
 import { above } from './effective-roles.ts';
 import type { DirectoryRejection } from './identity.ts';
 import { allOf, guardOf, type IdentityContext, run, withName } from './identity-context.ts';
@@ -55,11 +57,13 @@ export class DirectoryUseCases {
   readonly #context: IdentityContext;
   readonly #users: UserUseCases;
   readonly #roles: RoleUseCases;
+  readonly #secrets: SecretProperties;
 
   constructor(context: IdentityContext, users: UserUseCases, roles: RoleUseCases) {
     this.#context = context;
     this.#users = users;
     this.#roles = roles;
+    this.#secrets = new SecretProperties(context, context.keys);
   }
 
   async createDomain(actor: Actor, domain: NewDomain, id = newId(this.#context.random)): Made {
@@ -169,6 +173,7 @@ export class DirectoryUseCases {
       if (project.enabled) await this.updateProject(actor, id, { enabled: true });
       return { rejected: hasChildren ? 'project-has-children' : 'project-owns-buckets' };
     }
+    await clearSpace(this.#context, this.#secrets, actor, id);
     const refused = await this.#runProject(actor, id, { type: 'DeleteProject' });
     if (!refused) await this.#roles.withdrawAll(actor, { targetId: id });
     return refused;

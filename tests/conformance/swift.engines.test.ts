@@ -13,12 +13,18 @@ import { StrataProcess } from '#tests/support/strata-process.ts';
 
 const MIB = 1024 * 1024;
 
+const SETTINGS = {
+  policies: { standard: { default: true }, archive: { aliases: ['cold'] }, old: { deprecated: true } },
+};
+
 let strata: StrataProcess;
 let directory: string;
 
 test.before(async () => {
-  strata = await StrataProcess.start();
   directory = temporaryDirectory();
+  const settings = join(directory, 'swift.json');
+  writeFileSync(settings, JSON.stringify(SETTINGS));
+  strata = await StrataProcess.start({ args: ['--swift-settings', settings] });
 });
 
 test.after.always(async () => {
@@ -26,9 +32,9 @@ test.after.always(async () => {
   if (directory) rmSync(directory, { recursive: true, force: true });
 });
 
-const keystone = (): NodeJS.ProcessEnv => ({
-  ...{ ST_AUTH_VERSION: '3', OS_AUTH_URL: strata.identityEndpoint, OS_USERNAME: 'admin' },
-  ...{ OS_PASSWORD: strata.credentials.adminPassword, OS_PROJECT_NAME: 'admin' },
+const keystone = (at = strata): NodeJS.ProcessEnv => ({
+  ...{ ST_AUTH_VERSION: '3', OS_AUTH_URL: at.identityEndpoint, OS_USERNAME: 'admin' },
+  ...{ OS_PASSWORD: at.credentials.adminPassword, OS_PROJECT_NAME: 'admin' },
   ...{ OS_USER_DOMAIN_NAME: 'Default', OS_PROJECT_DOMAIN_NAME: 'Default' },
 });
 
@@ -109,6 +115,36 @@ for (const [kind, flags] of [
     t.deepEqual(lines(await swift('list', 'segments')), []);
   });
 }
+
+test.serial('storage policies are named, kept, told and counted', async (t) => {
+  await swift('post', 'kept', '-H', 'X-Storage-Policy: cold');
+  t.regex(await swift('stat', 'kept', '-v'), /X-Storage-Policy: archive/);
+  await swift('upload', 'kept', file('policy.bin', 10), '--object-name', 'a');
+  for (const [policy, message] of [
+    ['none', /Invalid X-Storage-Policy/],
+    ['old', /deprecated/],
+  ] as const) {
+    await t.throwsAsync(swift('post', 'new', '-H', `X-Storage-Policy: ${policy}`), { message });
+  }
+  const account = await swift('stat');
+  t.regex(account, /Containers in policy "archive": 1/);
+  t.regex(account, /Objects in policy "archive": 1/);
+  t.regex(account, /Bytes in policy "archive": 10/);
+  t.regex(await swift('capabilities'), /archive, cold/);
+  await swift('delete', 'kept');
+});
+
+test.serial('who asks too often is told to slow down', async (t) => {
+  const settings = join(directory, 'rates.json');
+  writeFileSync(settings, JSON.stringify({ rateLimits: { accountPerSecond: 0.1, maxSleepSeconds: 0.2 } }));
+  const limited = await StrataProcess.start({ args: ['--swift-settings', settings] });
+  t.teardown(() => limited.remove());
+  const ask = (...args: string[]) => runEngine('swift', args, keystone(limited));
+  t.regex(await ask('capabilities'), /account_ratelimit: 0.1/);
+  await ask('post', 'first');
+  await t.throwsAsync(ask('--retries', '0', 'post', 'second'), { message: /498 Rate Limited/ });
+  t.deepEqual(lines(await ask('list')), ['first']);
+});
 
 test.serial('a signed URL opens its object, in every form that the client makes', async (t) => {
   const path = file('signed.txt', 1_000);

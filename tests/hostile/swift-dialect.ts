@@ -220,8 +220,17 @@ export class SwiftDialect implements Dialect {
     return [(chance) => this.#archive(chance), (chance) => this.#form(chance)];
   }
 
-  /** A header of tar, with a name and a size that may lie. */
   #archive(chance: Chance): Draft {
+    const entries = Array.from({ length: chance.whole(1, 4) }, () => this.#entry(chance));
+    const plain = Buffer.concat([...entries, Buffer.alloc(2_048)]);
+    const isZipped = chance.happens(0.3);
+    const body = isZipped ? gzipSync(plain) : plain;
+    const at = chance.pick([this.#account, `${this.#account}/made-1`, this.#other]);
+    return request('PUT', at, `extract-archive=tar${isZipped ? '.gz' : ''}`, body);
+  }
+
+  /** A header of tar, with a name and a size that may lie, and what may be its content. */
+  #entry(chance: Chance): Buffer {
     const header = Buffer.alloc(512);
     header.write(
       chance.pick(['made-1/a', '../sentinel/s1', '/made-1/../../a', ...SEGMENTS]),
@@ -231,23 +240,29 @@ export class SwiftDialect implements Dialect {
     );
     const sizes = [
       '00000000005',
+      '00000000000',
       '77777777777',
       '-1',
       '',
       '\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff',
     ];
     header.write(chance.pick(sizes), 124, 12, 'latin1');
-    header.write(chance.pick(['0', '0', 'x', 'L', '5', '2']), 156, 1, 'latin1');
+    header.write(chance.pick(['0', '0', 'x', 'g', 'L', 'K', '5', '2', '7', 'S']), 156, 1, 'latin1');
     header.write('ustar\0', 257, 'latin1');
     header.fill(' ', 148, 156);
     const sum = header.reduce((total, byte) => total + byte, 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-    const content = Buffer.from(chance.pick(['hello', '30 path=../x\n', '9 a=b\n', letters(chance, 600)]));
-    const plain = Buffer.concat([header, content, Buffer.alloc(2_048)]);
-    const isZipped = chance.happens(0.3);
-    const body = isZipped ? gzipSync(plain) : plain;
-    const at = chance.pick([this.#account, `${this.#account}/made-1`, this.#other]);
-    return request('PUT', at, `extract-archive=tar${isZipped ? '.gz' : ''}`, body);
+    const records = [
+      '30 path=../x\n',
+      '9 a=b\n',
+      '-5 a=b\n',
+      '13 size=1e999\n',
+      '12 size=-10\n',
+      '99 path=x',
+    ];
+    const content = Buffer.from(chance.pick(['hello', ...records, letters(chance, 600)]));
+    const fill = chance.happens(0.2) ? 0 : (512 - (content.length % 512)) % 512;
+    return Buffer.concat([header, content, Buffer.alloc(fill)]);
   }
 
   #form(chance: Chance): Draft {
@@ -292,6 +307,10 @@ export class SwiftDialect implements Dialect {
       () =>
         request('POST', `${this.#account}/hostile`, '', NOTHING, [['X-Container-Read', '.r:*,.rlistings']]),
       (chance) => request('PUT', made(chance), '', NOTHING, [['X-Container-Meta-A', 'b']]),
+      (chance) => {
+        const policy = chance.pick(['replicated', 'gold', 'cold', 'old', '', ...TEXTS]);
+        return request('PUT', made(chance), '', NOTHING, [['X-Storage-Policy', policy]]);
+      },
       (chance) => request('DELETE', made(chance)),
       () =>
         request('POST', `${this.#account}/hostile`, '', NOTHING, [

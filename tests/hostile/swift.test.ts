@@ -10,8 +10,14 @@ import { changesOf, setScene } from './swift-scene.ts';
 const SEED = Number(process.env.HOSTILE_SEED ?? 4);
 const CASES = process.env.HOSTILE_CASE === undefined ? 2_000 : [Number(process.env.HOSTILE_CASE)];
 
+const POLICIES = [
+  { name: 'cold', aliases: ['ice'], isDefault: false, isDeprecated: false },
+  { name: 'gold', aliases: [], isDefault: true, isDeprecated: false },
+  { name: 'old', aliases: [], isDefault: false, isDeprecated: true },
+];
+
 test('hostile requests get documented refusals, and change nothing that is not theirs', async (t) => {
-  const server = await SwiftServer.start();
+  const server = await SwiftServer.start({ policies: POLICIES });
   t.teardown(() => server.stop());
   const { host, port } = new URL(server.root);
   const mallory = await server.person('mallory', 'member');

@@ -8,7 +8,7 @@ import { systemRandom } from '#core/kernel/random.ts';
 import { BodyWatch } from '#gateways/edge/body-watch.ts';
 import { createHttpServer } from '#gateways/edge/http-server.ts';
 import { createS3Gateway } from '#gateways/s3/index.ts';
-import { createSwiftGateway } from '#gateways/swift/index.ts';
+import { createSwiftGateway, type SwiftSettings } from '#gateways/swift/index.ts';
 import { builtInRoleId } from '#services/identity/adoption.ts';
 import type { TokenUseCases } from '#services/identity/tokens.service.ts';
 import { type MemoryCloud, openMemoryCloud } from './memory-cloud.ts';
@@ -69,7 +69,7 @@ export class SwiftServer {
     this.#stop = parts.stop;
   }
 
-  static async start(): Promise<SwiftServer> {
+  static async start(settings?: SwiftSettings): Promise<SwiftServer> {
     const memory = await openMemoryCloud();
     const tokens = await memory.identity.tokens(memory.clock);
     const watch = new BodyWatch(systemClock);
@@ -77,7 +77,7 @@ export class SwiftServer {
     const logger = { error: (fields: object) => logged.push(fields) };
     const shared = { cloud: memory.cloud, clock: memory.clock, random: systemRandom, region: 'here' };
     const { identity } = memory;
-    const swift = createSwiftGateway({ ...shared, identity, tokens, watch, logger });
+    const swift = createSwiftGateway({ ...shared, identity, tokens, watch, logger, settings });
     const s3Gateway = createS3Gateway({ ...shared, watch, logger });
     const servers = [swift, s3Gateway].map(({ handler, failed }) =>
       createHttpServer({ handler, failed, watch, clock: systemClock, random: systemRandom }),

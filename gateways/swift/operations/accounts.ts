@@ -2,13 +2,13 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import type { OwnerUsage } from '#projections/usage-by-bucket/usage-by-bucket.query.ts';
 import { cleanAccountList } from '../account-lists.ts';
 import { acceptBucket, header, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
-import { addProperties, addSecrets, type Changes, changesOf } from '../headers.ts';
+import { addProperties, addSecrets, type Changes, changesOf, titled } from '../headers.ts';
 import { ACCOUNT_PREFIX } from '../paths.ts';
 import { answerHeaders, isoDate, replyEmpty, replyHead, TEXT, timestamp } from '../reply.ts';
-import { STORAGE_POLICY } from './info.ts';
 import {
   compareNames,
   isBetween,
@@ -31,7 +31,9 @@ export async function listContainers(call: SwiftCall): Promise<void> {
   const found = await buckets.list(call.caller, '', limits.s3BucketsPerAccount);
   const rows = pageOf(found, listing, (bucket) => {
     const { objects: count, bytes } = buckets.usage(bucket);
-    return { name: bucket.name, count, bytes, last_modified: isoDate(bucket.createdMs) };
+    const policy = call.gateway.policies.nameOf(bucket.properties);
+    const dated = { last_modified: isoDate(bucket.createdMs), storage_policy: policy };
+    return { name: bucket.name, count, bytes, ...dated };
   });
   const names = { kind: 'account', entry: 'container', name: ACCOUNT_PREFIX + call.project };
   replyListing(call, names, rows, headers);
@@ -84,6 +86,24 @@ function withList(value: string | undefined, { set, unset }: Changes): Changes {
   return access === '' ? { set, unset: [...unset, 'access'] } : { set: { ...set, access }, unset };
 }
 
+/** Where there is one policy, it has all. */
+async function usageByPolicy(call: SwiftCall, all: OwnerUsage): Promise<Iterable<[string, OwnerUsage]>> {
+  const { cloud, policies } = call.gateway;
+  if (policies.all.length === 1) return [[policies.nameOf({}), all]];
+  const usages = new Map<string, { buckets: number; objects: number; bytes: number }>();
+  for (const bucket of await cloud.buckets.list(call.caller, '', limits.s3BucketsPerAccount)) {
+    const name = policies.nameOf(bucket.properties);
+    const usage = usages.get(name) ?? { buckets: 0, objects: 0, bytes: 0 };
+    const { objects, bytes } = cloud.buckets.usage(bucket);
+    usages.set(name, {
+      buckets: usage.buckets + 1,
+      objects: usage.objects + objects,
+      bytes: usage.bytes + bytes,
+    });
+  }
+  return usages;
+}
+
 async function accountHeaders(call: SwiftCall): Promise<string[]> {
   const space = acceptBucket(await call.gateway.cloud.buckets.space(call.caller));
   const { buckets, objects, bytes } = space.usage;
@@ -92,9 +112,13 @@ async function accountHeaders(call: SwiftCall): Promise<string[]> {
     ...['X-Account-Object-Count', String(objects)],
     ...['X-Account-Bytes-Used', String(bytes)],
   ];
-  const policy = `X-Account-Storage-Policy-${STORAGE_POLICY[0]?.toUpperCase()}${STORAGE_POLICY.slice(1)}`;
-  headers.push(`${policy}-Container-Count`, String(buckets), `${policy}-Object-Count`, String(objects));
-  headers.push(`${policy}-Bytes-Used`, String(bytes), 'X-Timestamp', timestamp(space.changedMs ?? 0));
+  for (const [name, usage] of await usageByPolicy(call, space.usage)) {
+    const policy = `X-Account-Storage-Policy-${titled(name.toLowerCase())}`;
+    headers.push(`${policy}-Container-Count`, String(usage.buckets));
+    headers.push(`${policy}-Object-Count`, String(usage.objects));
+    headers.push(`${policy}-Bytes-Used`, String(usage.bytes));
+  }
+  headers.push('X-Timestamp', timestamp(space.changedMs ?? 0));
   addProperties(headers, 'Account', space.properties, call.isWriter);
   if (call.isWriter) {
     addSecrets(headers, 'Account', await call.gateway.cloud.buckets.spaceSecrets(call.caller));

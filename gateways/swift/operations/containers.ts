@@ -5,7 +5,7 @@ import { isRejected } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import { cleanAccessList } from '../access-lists.ts';
-import { acceptBucket, fromHeader, type SwiftCall } from '../call.ts';
+import { acceptBucket, fromHeader, header, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import { addProperties, addSecrets, type Changes, changesOf, type Values } from '../headers.ts';
 import { checkNames } from '../paths.ts';
@@ -19,7 +19,6 @@ import {
   TEXT,
   timestamp,
 } from '../reply.ts';
-import { STORAGE_POLICY } from './info.ts';
 
 export async function showContainer(call: SwiftCall): Promise<void> {
   const bucket = acceptBucket(await call.gateway.cloud.buckets.get(call.caller, call.container));
@@ -35,16 +34,16 @@ export async function createContainer(call: SwiftCall): Promise<void> {
   checkNames(call);
   const { buckets } = call.gateway.cloud;
   const { headers } = call.request;
-  const policy = headers['x-storage-policy'];
-  if (policy !== undefined && String(policy).toLowerCase() !== STORAGE_POLICY) {
-    throw new SwiftError(400, `Invalid X-Storage-Policy ${JSON.stringify(policy)}`);
-  }
+  const { policies, region } = call.gateway;
+  const asked = policies.asked(header(call, 'x-storage-policy'));
   // What is wrong with the request must not leave a container behind.
   mayChange(call, containerChanges(headers, {}));
-  const made = await buckets.create(call.caller, call.container, call.gateway.region, 'own');
+  const options = { scope: 'own', properties: policies.propertiesOf(asked) } as const;
+  const made = await buckets.create(call.caller, call.container, region, options);
   const isThere = isRejected(made) && made.rejected === 'bucket-owned-by-caller';
   if (!isThere) acceptBucket(made);
   const { properties } = acceptBucket(await buckets.get(call.caller, call.container));
+  if (asked && asked.name !== policies.nameOf(properties)) throw new SwiftError(409);
   acceptBucket(await buckets.describe(call.caller, call.container, containerChanges(headers, properties)));
   replyDone(call, isThere ? 202 : 201);
 }
@@ -102,10 +101,11 @@ function containerChanges(headers: IncomingHttpHeaders, before: Values): Changes
 export async function containerHeaders(call: SwiftCall, bucket: StoredBucket): Promise<string[]> {
   const { buckets } = call.gateway.cloud;
   const { objects, bytes } = buckets.usage(bucket);
+  const policy = call.gateway.policies.nameOf(bucket.properties);
   const headers = [
     ...['X-Container-Object-Count', String(objects), 'X-Container-Bytes-Used', String(bytes)],
     ...['X-Timestamp', timestamp(bucket.createdMs)],
-    ...['Last-Modified', httpDate(lastModifiedMs(bucket.createdMs)), 'X-Storage-Policy', STORAGE_POLICY],
+    ...['Last-Modified', httpDate(lastModifiedMs(bucket.createdMs)), 'X-Storage-Policy', policy],
   ];
   addProperties(headers, 'Container', bucket.properties, call.isWriter);
   if (call.isWriter) addSecrets(headers, 'Container', await buckets.secrets(call.caller, bucket));

@@ -9,6 +9,7 @@ import { SwiftError } from '../errors.ts';
 import { isLarge, objectHeadersOf, wantsFreshMetadata } from '../headers.ts';
 import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath } from '../paths.ts';
 import { rangesOf } from '../ranges.ts';
+import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
 import { foundBy, foundThere, judgeParts, living, targetOf } from './find-object.ts';
 
@@ -19,6 +20,7 @@ export async function copyObject(call: SwiftCall): Promise<void> {
   const to = otherEnd(call, 'Destination', destination);
   checkNames(to);
   const target = { ...call, ...to, ...(await authoriseToo(call, 'put_object', to)) };
+  await inTurn(target, 'put_object', to);
   await copy(call, target);
 }
 

@@ -6,8 +6,10 @@ import { limits } from '#core/kernel/limits.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
 import { authoriseToo } from '../authorise.ts';
 import { documentBody, type SwiftCall } from '../call.ts';
-import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, SwiftError } from '../errors.ts';
-import { encodedPath } from '../paths.ts';
+import { BUCKET_REJECTIONS, type ErrorStatus, OBJECT_REJECTIONS, SwiftError, statusLine } from '../errors.ts';
+import { type Address, encodedPath } from '../paths.ts';
+import type { OperationName } from '../policy.ts';
+import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, JSON_TYPE, replyText, TEXT } from '../reply.ts';
 
 interface Deletions {
@@ -40,25 +42,39 @@ export async function deletePaths(call: SwiftCall, paths: readonly string[]): Pr
     const status = await deletePath(call, path);
     if (status === undefined) outcome.deleted++;
     else if (status === 404) outcome.notFound++;
-    else outcome.errors.push([path, status === 409 ? '409 Conflict' : `${status} Forbidden`]);
+    else outcome.errors.push([path, statusLine(status)]);
   }
   return outcome;
 }
 
 /** Undefined where it is gone. */
-async function deletePath(call: SwiftCall, path: string): Promise<number | undefined> {
+async function deletePath(call: SwiftCall, path: string): Promise<ErrorStatus | undefined> {
   const { buckets, objects } = call.gateway.cloud;
+  const { project } = call;
   const slash = path.indexOf('/', 1);
   if (slash < 0 || slash === path.length - 1) {
     const name = slash < 0 ? path.slice(1) : path.slice(1, slash);
+    const address = { project, container: name, object: '' };
+    if (!(await isTurn(call, 'delete_container', address))) return 498;
     const outcome = await buckets.delete(call.caller, name);
     return isRejected(outcome) ? BUCKET_REJECTIONS[outcome.rejected] : undefined;
   }
   const [container, object] = [path.slice(1, slash), path.slice(slash + 1)];
   if (!call.isOwn && !(await mayDelete(call, container, object))) return 403;
+  if (!(await isTurn(call, 'delete_object', { project, container, object }))) return 498;
   const found = await objects.stored(call.caller, container, object);
   const outcome = isRejected(found) ? found : await objects.delete(call.caller, container, object, {});
   return isRejected(outcome) ? OBJECT_REJECTIONS[outcome.rejected] : undefined;
+}
+
+async function isTurn(call: SwiftCall, operation: OperationName, address: Address): Promise<boolean> {
+  try {
+    await inTurn(call, operation, address);
+    return true;
+  } catch (error) {
+    if (error instanceof SwiftError && error.status === 498) return false;
+    throw error;
+  }
 }
 
 async function mayDelete(call: SwiftCall, container: string, object: string): Promise<boolean> {

@@ -12,7 +12,8 @@ import { acceptBucket, objectBody, type SwiftCall } from '../call.ts';
 import { failureOf, SwiftError } from '../errors.ts';
 import { objectHeadersOf } from '../headers.ts';
 import { type Address, checkNames } from '../paths.ts';
-import { TarEntries, type TarEntry, TarFailure } from '../tar-entries.ts';
+import { inTurn } from '../rate-limits.ts';
+import { type TarEntry, TarFailure, tarEntries } from '../tar-entries.ts';
 import { replyBulk } from './delete-many.ts';
 import { storeBytes } from './write-object.ts';
 
@@ -32,7 +33,7 @@ export async function extractArchive(call: SwiftCall): Promise<void> {
   const extraction: Extraction = { created: 0, failed: [], containers: new Set() };
   let wrong = '';
   try {
-    await extract(call, new TarEntries(bounded(plain)), extraction);
+    await extract(call, tarEntries(bounded(plain)), extraction);
     if (extraction.created === 0) wrong = 'Invalid Tar File: No Valid Files';
   } catch (error) {
     const failure = tarFailureIn(error);
@@ -88,7 +89,11 @@ async function* bounded(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-async function extract(call: SwiftCall, entries: TarEntries, extraction: Extraction): Promise<void> {
+async function extract(
+  call: SwiftCall,
+  entries: AsyncIterable<TarEntry>,
+  extraction: Extraction,
+): Promise<void> {
   let count = 0;
   for await (const entry of entries) {
     if (++count > limits.swiftArchiveEntries) {
@@ -128,7 +133,8 @@ async function store(call: SwiftCall, entry: TarEntry, to: Address, extraction: 
   };
   try {
     checkNames(to);
-    await makeContainer(call, to.container, extraction);
+    await makeContainer(call, to, extraction);
+    await inTurn(call, 'put_object', to);
     const nowMs = call.gateway.clock.nowMs();
     const { 'x-delete-at': at, 'x-delete-after': after } = call.request.headers;
     const described = objectHeadersOf({ 'x-delete-at': at, 'x-delete-after': after }, nowMs);
@@ -143,9 +149,13 @@ async function store(call: SwiftCall, entry: TarEntry, to: Address, extraction: 
   }
 }
 
-async function makeContainer(call: SwiftCall, container: string, { containers }: Extraction): Promise<void> {
+async function makeContainer(call: SwiftCall, to: Address, { containers }: Extraction): Promise<void> {
+  const { container } = to;
   if (containers.has(container)) return;
-  const made = await call.gateway.cloud.buckets.create(call.caller, container, call.gateway.region, 'own');
+  await inTurn(call, 'create_container', to);
+  const { cloud, region, policies } = call.gateway;
+  const properties = policies.propertiesOf(undefined);
+  const made = await cloud.buckets.create(call.caller, container, region, { scope: 'own', properties });
   const isThere = isRejected(made) && made.rejected === 'bucket-owned-by-caller';
   if (!isThere) acceptBucket(made);
   containers.add(container);

@@ -12,6 +12,7 @@ import { failureOf, SwiftError } from '../errors.ts';
 import { boundaryOf, type FormPart, FormParts } from '../form-parts.ts';
 import { objectHeadersOf } from '../headers.ts';
 import { ACCOUNT_PREFIX, ROOT } from '../paths.ts';
+import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, HTML, replyText } from '../reply.ts';
 import { isSignedBy, signatureOf } from '../signatures.ts';
 import { keysOf } from '../temp-url.ts';
@@ -125,6 +126,7 @@ async function takeFile(call: SwiftCall, part: FormPart, fileName: string, field
     requestId: transactionId,
   } as const;
   const to = { project, container, object: call.object + fileName };
+  await inTurn({ ...call, caller }, 'put_object', to);
   await storeBytes(gateway, caller, to, sourceOf(capped(part.body, maxBytes)), described);
 }
 

@@ -7,15 +7,15 @@ import { roleAmong } from '#services/permissions.ts';
 import { unauthorised } from '../authorise.ts';
 import { header, type SwiftCall } from '../call.ts';
 import { ACCOUNT_PREFIX, ROOT } from '../paths.ts';
+import type { Rates, SizedRate } from '../rate-limits.ts';
 import { answerHeaders, JSON_TYPE, replyEmpty, replyHead, replyText } from '../reply.ts';
-
-export const STORAGE_POLICY = 'replicated';
+import type { StoragePolicies } from '../storage-policies.ts';
 
 export async function showInfo(call: SwiftCall): Promise<void> {
   const document = {
     swift: {
       version: '2.33.0',
-      policies: [{ name: STORAGE_POLICY, aliases: STORAGE_POLICY, default: true }],
+      policies: policiesOf(call.gateway.policies),
       account_autocreate: true,
       allow_account_management: false,
       max_file_size: limits.s3PutBytes,
@@ -56,11 +56,30 @@ export async function showInfo(call: SwiftCall): Promise<void> {
     formpost: { allowed_digests: ['sha1', 'sha256', 'sha512'], deprecated_digests: ['sha1'] },
     container_quotas: {},
     account_quotas: {},
+    ...(call.gateway.rates && { ratelimit: ratesOf(call.gateway.rates) }),
   };
   const body = JSON.stringify(document);
   if (call.request.method !== 'HEAD') return replyText(call, 200, JSON_TYPE, body);
   const length = String(Buffer.byteLength(body));
   replyHead(call, 200, [...answerHeaders(call), 'Content-Type', JSON_TYPE, 'Content-Length', length]);
+}
+
+function policiesOf({ all }: StoragePolicies) {
+  const shown = all.filter(({ isDeprecated }) => !isDeprecated);
+  return shown.map(({ name, aliases, isDefault }) => ({
+    ...{ name, aliases: [name, ...aliases].join(', ') },
+    ...(isDefault && { default: true }),
+  }));
+}
+
+function ratesOf({ limits: { accountPerSecond, maxSleepSeconds, containers, listings } }: Rates) {
+  const sized = (rates: readonly SizedRate[]) => rates.map(({ objects, perSecond }) => [objects, perSecond]);
+  return {
+    account_ratelimit: accountPerSecond ?? 0,
+    max_sleep_time_seconds: maxSleepSeconds,
+    container_ratelimits: sized(containers),
+    container_listing_ratelimits: sized(listings),
+  };
 }
 
 const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;

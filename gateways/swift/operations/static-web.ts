@@ -15,6 +15,7 @@ import { accept, acceptBucket, type GatewayContext, isTrue, type SwiftCall } fro
 import { SwiftError } from '../errors.ts';
 import { objectAnswer, type Values } from '../headers.ts';
 import { type Address, encodedPath } from '../paths.ts';
+import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, complete, HTML, isoDate, replyHead, replyText } from '../reply.ts';
 import { foundBy, judgeParts } from './find-object.ts';
 import { readObject } from './read-object.ts';
@@ -91,6 +92,7 @@ async function listed(call: SwiftCall, prefix: string, limit: number): Promise<L
   const { project, container } = call;
   try {
     await authoriseToo(call, 'list_objects', { project, container, object: '' });
+    await inTurn(call, 'list_objects', { project, container, object: '' });
   } catch (error) {
     if (error instanceof SwiftError) return undefined;
     throw error;
