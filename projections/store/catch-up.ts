@@ -137,9 +137,9 @@ class StraightRows implements RowWriter {
   readonly #table: Table;
   readonly #name: string;
   readonly #batch: () => RowBatch;
-  /** What is in the batch that gathers, and in the one that is written; without a value: taken away. */
-  #gathered = new Map<string, Uint8Array | undefined>();
-  #written = new Map<string, Uint8Array | undefined>();
+  /** What is in the batch that gathers, and in the one that is written. */
+  #gathered = new GatheredRows();
+  #written = new GatheredRows();
 
   constructor(table: Table, batch: () => RowBatch) {
     this.#table = table;
@@ -150,7 +150,7 @@ class StraightRows implements RowWriter {
   /** A batch goes to be written: the one before it is durable. */
   turn(): void {
     this.#written = this.#gathered;
-    this.#gathered = new Map();
+    this.#gathered = new GatheredRows();
   }
 
   get changes(): number {
@@ -164,7 +164,7 @@ class StraightRows implements RowWriter {
 
   delete(key: string): void {
     this.#batch().delete(this.#name, key);
-    this.#gathered.set(key, undefined);
+    this.#gathered.set(key, null);
   }
 
   add(key: string, numbers: readonly number[]): void {
@@ -172,7 +172,10 @@ class StraightRows implements RowWriter {
   }
 
   get(key: string): Uint8Array | undefined {
-    for (const rows of [this.#gathered, this.#written]) if (rows.has(key)) return rows.get(key);
+    for (const rows of [this.#gathered, this.#written]) {
+      const row = rows.get(key);
+      if (row !== undefined) return row ?? undefined;
+    }
     return this.#table.get(key);
   }
 
@@ -186,5 +189,27 @@ class StraightRows implements RowWriter {
 
   #neverAsked(): never {
     assert(false, `${this.#name} hardly ever reads a row back, and never scans`);
+  }
+}
+
+/** The rows of a batch, by key as soon as one is asked for: most batches are never asked. */
+class GatheredRows {
+  readonly #keys: string[] = [];
+  /** Null: taken away. */
+  readonly #values: (Uint8Array | null)[] = [];
+  readonly #byKey = new Map<string, Uint8Array | null>();
+
+  set(key: string, value: Uint8Array | null): void {
+    this.#keys.push(key);
+    this.#values.push(value);
+  }
+
+  /** Undefined: it is not in the batch. */
+  get(key: string): Uint8Array | null | undefined {
+    const values = this.#values;
+    for (const [at, each] of this.#keys.entries()) this.#byKey.set(each, values[at] as Uint8Array | null);
+    this.#keys.length = 0;
+    values.length = 0;
+    return this.#byKey.get(key);
   }
 }
