@@ -308,12 +308,14 @@ export class SimulatedClient {
     const name = this.#newValue(Buffer.concat(parts.map(({ bytes }) => bytes)));
     const condition = this.#condition(key);
     const calledAt = this.#history.moment();
-    const outcome = await this.ask(gateway, `complete ${bucket}/${key} ${name}`, () =>
-      uploads.complete(CALLER, {
-        ...{ upload, parts, condition, minPartBytes: 0, maxObjectBytes: Number.POSITIVE_INFINITY },
+    const outcome = await this.ask(gateway, `complete ${bucket}/${key} ${name}`, async () => {
+      const found = await uploads.get(CALLER, bucket, key, upload.uploadId);
+      if (isRejected(found)) return found;
+      return uploads.complete(CALLER, {
+        ...{ upload: found, parts, condition, minPartBytes: 0, maxObjectBytes: Number.POSITIVE_INFINITY },
         describe: () => this.#draft(name),
-      }),
-    );
+      });
+    });
     this.#recordWrite(bucket, key, calledAt, name, condition, outcome);
   }
 
