@@ -4,7 +4,7 @@
 
 import type { Properties, PropertyChanges } from '#core/buckets/properties.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
-import type { Content } from '#core/objects/objects.events.ts';
+import type { Content, Tags } from '#core/objects/objects.events.ts';
 import type { StoredBucket, StoredSpace } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type {
   ListPage,
@@ -100,6 +100,7 @@ export interface StartUploadRequest {
   readonly storageClass: string;
   readonly checksumAlgorithm?: string;
   readonly checksumType?: string;
+  readonly tags?: Tags;
 }
 
 export interface PutPartRequest {
@@ -199,6 +200,13 @@ export interface Objects {
     bucket: string,
     key: string,
     change: (object: StoredObject) => ObjectDescription,
+  ): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** Other tags for the same object, which is no younger for it; undefined: none. */
+  tag(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    tags: Tags | undefined,
   ): Promise<StoredObject | Rejection<ObjectRejection>>;
   /**
    * Streams bytes `offset` to `offset + length` of the object.

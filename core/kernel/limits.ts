@@ -342,6 +342,13 @@ export const limits = {
   s3ChunkBytesMin: 8 * KIB,
   s3ChunkHeaderBytes: 256,
   s3TrailerBytes: 4 * KIB,
+  // Amazon S3 User Guide, "Categorizing your objects using tags".
+  s3ObjectTags: 10,
+  s3BucketTags: 50,
+  s3TagKeyCharacters: 128,
+  s3TagValueCharacters: 256,
+  /** Of a document that configures a bucket. */
+  s3ConfigurationBytes: 64 * KIB,
 
   // Swift (OpenStack Swift, "Deployment Guide", [swift-constraints]; also told by /info). Objects' names and
   // sizes are those of S3.

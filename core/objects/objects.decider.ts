@@ -30,6 +30,11 @@ export type ObjectCommand =
       readonly content: Content & { readonly uploadId?: string };
       readonly condition: KeyCondition;
     }
+  | {
+      readonly type: 'TagObject';
+      readonly content: Content & { readonly uploadId?: string; readonly modifiedMs: number };
+      readonly condition: KeyCondition;
+    }
   | { readonly type: 'DeleteObject'; readonly condition: KeyCondition };
 
 export type ObjectDecisionCode = 'precondition-failed' | 'no-such-key';
@@ -68,6 +73,9 @@ export const objectDecider: Decider<ObjectState, ObjectCommand, ObjectEvent, Obj
       case 'DescribeObject':
         if (state.status === 'absent') return { rejected: 'no-such-key' };
         return [{ type: 'ObjectDescribed', data: command.content }];
+      case 'TagObject':
+        if (state.status === 'absent') return { rejected: 'no-such-key' };
+        return [{ type: 'ObjectTagged', data: command.content }];
       case 'DeleteObject':
         return state.status === 'present' ? [{ type: 'ObjectDeleted', data: {} }] : [];
       default:
@@ -80,6 +88,7 @@ export const objectDecider: Decider<ObjectState, ObjectCommand, ObjectEvent, Obj
       case 'ObjectPut':
       case 'ObjectCompleted':
       case 'ObjectDescribed':
+      case 'ObjectTagged':
         return { status: 'present', etag: event.data.etag };
       case 'ObjectDeleted':
         return { status: 'absent' };

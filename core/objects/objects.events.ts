@@ -56,6 +56,10 @@ const assemblyFields = {
 } as const;
 export type Assembly = DataOf<typeof assemblyFields>;
 
+/** What its users sort objects by, apart from what describes them. */
+export const tagFields = { values: textMap(1) } as const;
+export type Tags = DataOf<typeof tagFields>;
+
 /** A dialect-neutral description of what is stored. */
 export const contentFields = {
   sizeBytes: uint(1),
@@ -81,6 +85,8 @@ export const contentFields = {
   assembly: optional(record(12, assemblyFields)),
   /** From then on it counts as deleted. */
   expiresMs: optional(uint(13)),
+  /** Absent where there are none. */
+  tags: optional(record(18, tagFields)),
 } as const;
 export type Content = DataOf<typeof contentFields>;
 
@@ -103,6 +109,13 @@ export const objects = lifecycle('objects', {
       from: ['present'],
       to: 'present',
       data: { ...contentFields, uploadId: optional(text(20)) },
+    },
+    /** The same bytes and description with other tags: it is as young as it was. */
+    ObjectTagged: {
+      id: 10,
+      from: ['present'],
+      to: 'present',
+      data: { ...contentFields, uploadId: optional(text(20)), modifiedMs: uint(21) },
     },
   },
 });

@@ -38,6 +38,8 @@ test.after.always(() => server?.stop());
 async function makeThings(bucket: string, key: AccessKey): Promise<Things> {
   await server.raw({ method: 'PUT', path: `/${bucket}` }, key);
   await server.raw({ method: 'PUT', path: `/${bucket}/k`, body: 'kept' }, key);
+  const tagging = '<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>';
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { tagging: '' }, body: tagging }, key);
   const started = await server.raw({ method: 'POST', path: `/${bucket}/k`, query: { uploads: '' } }, key);
   return { bucket, uploadId: /<UploadId>(.*)<\/UploadId>/.exec(started.body)?.[1] ?? '' };
 }

@@ -147,6 +147,7 @@ export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondi
     case 'BucketAlreadyOwnedByYou':
     case 'BucketNotEmpty':
     case 'InvalidBucketName':
+    case 'NoSuchTagSet':
       return new S3Error(code, undefined, { BucketName: call.bucket });
     case 'NoSuchKey':
       return new S3Error(code, undefined, { Key: call.key });

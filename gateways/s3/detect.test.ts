@@ -65,11 +65,11 @@ test('a copy source makes a copy of a put', (t) => {
 const UNBUILT =
   'abac accelerate acl analytics cors encryption intelligent-tiering inventory lifecycle logging ' +
   'metadataConfiguration metadataTable metrics notification object-lock ownershipControls policy ' +
-  'policyStatus publicAccessBlock replication requestPayment session tagging versioning versions website';
+  'policyStatus publicAccessBlock replication requestPayment session versioning versions website';
 
 test('what is not built of buckets and objects says so by its own name', (t) => {
   for (const name of UNBUILT.split(' ')) t.regex(route(`GET /b?${name}`), /^NotImplemented \w+/, name);
-  for (const name of ['acl', 'tagging', 'retention', 'legal-hold', 'attributes', 'torrent']) {
+  for (const name of ['acl', 'retention', 'legal-hold', 'attributes', 'torrent']) {
     t.regex(route(`GET /b/k?${name}`), /^NotImplemented Get\w+/, name);
   }
   for (const name of ['select&select-type=2', 'restore'])

@@ -26,7 +26,13 @@ export type OperationName =
   | 'CompleteMultipartUpload'
   | 'AbortMultipartUpload'
   | 'ListParts'
-  | 'ListMultipartUploads';
+  | 'ListMultipartUploads'
+  | 'GetBucketTagging'
+  | 'PutBucketTagging'
+  | 'DeleteBucketTagging'
+  | 'GetObjectTagging'
+  | 'PutObjectTagging'
+  | 'DeleteObjectTagging';
 
 export const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
 type Method = (typeof METHODS)[number];
@@ -95,7 +101,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   replication: configuration('BucketReplication'),
   requestPayment: configuration('BucketRequestPayment'),
   session: { GET: unbuilt('CreateSession') },
-  tagging: configuration('BucketTagging'),
+  tagging: { GET: 'GetBucketTagging', PUT: 'PutBucketTagging', DELETE: 'DeleteBucketTagging' },
   versioning: configuration('BucketVersioning'),
   versions: { GET: unbuilt('ListObjectVersions') },
   website: configuration('BucketWebsite'),
@@ -117,7 +123,7 @@ export const OBJECT_SUBRESOURCES: Subresources = {
   restore: { POST: unbuilt('RestoreObject') },
   retention: configuration('ObjectRetention'),
   select: { POST: unbuilt('SelectObjectContent') },
-  tagging: configuration('ObjectTagging'),
+  tagging: { GET: 'GetObjectTagging', PUT: 'PutObjectTagging', DELETE: 'DeleteObjectTagging' },
   torrent: { GET: unbuilt('GetObjectTorrent') },
 };
 

@@ -167,8 +167,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   'x-amz-acl': ['private', 'bucket-owner-full-control'],
   'x-amz-object-ownership': ['BucketOwnerEnforced'],
   'x-amz-bucket-object-lock-enabled': ['false', 'False', 'FALSE'],
-  'x-amz-tagging': [''],
-  'x-amz-tagging-directive': ['COPY'],
   'x-amz-website-redirect-location': [],
   'x-amz-write-offset-bytes': [],
   'x-amz-bypass-governance-retention': ['false'],

@@ -13,8 +13,8 @@
 //   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
 // - Configurations of buckets: accelerate, analytics, CORS (so a preflight is forbidden), encryption,
 //   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
-//   replication, requestPayment, tagging, website.
-// - Of objects: GetObjectAttributes, tagging, retention and legal hold, RestoreObject, SelectObjectContent,
+//   replication, requestPayment, website.
+// - Of objects: GetObjectAttributes, retention and legal hold, RestoreObject, SelectObjectContent,
 //   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, POST of browser forms.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.
@@ -28,6 +28,8 @@
 //   8859-1.
 // - CreateBucket takes the gateway's own region as LocationConstraint, also us-east-1.
 // - Part numbers of GetObject are those of the upload, whether or not they are consecutive.
+// - More tags of an object than there may be are InvalidTag in a document and BadRequest in a header:
+//   clients' test suites know the first, Amazon's own servers say the second in both.
 // - No space left is 507 InsufficientStorage, which Amazon does not have and clients do not retry.
 // - `x-amz-expected-bucket-owner` is compared with our account ids.
 //

@@ -32,6 +32,7 @@ function faulty(cloud: Cloud): Cloud {
       put: (caller, request) => objects.put(caller, request),
       stored: (caller, bucket, key) => objects.stored(caller, bucket, key),
       describe: (caller, bucket, key, change) => objects.describe(caller, bucket, key, change),
+      tag: (caller, bucket, key, tags) => objects.tag(caller, bucket, key, tags),
       source: (object, offset, length) => objects.source(object, offset, length),
       list: (caller, request) => objects.list(caller, request),
       delete: (caller, bucket, key, condition) => objects.delete(caller, bucket, key, condition),
@@ -116,7 +117,6 @@ test('what is not built is NotImplemented, and never ignored', async (t) => {
   t.is(errorOf(config), 'NotImplemented 501');
   for (const more of [
     { ACL: 'public-read' },
-    { Tagging: 'a=b' },
     { ServerSideEncryption: 'AES256' },
     {
       ObjectLockMode: 'GOVERNANCE',

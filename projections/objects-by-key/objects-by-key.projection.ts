@@ -5,6 +5,7 @@
 import { assert } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import { objects } from '#core/objects/objects.events.ts';
+import { PayloadFields } from '../store/payload-fields.ts';
 import type { Projection, RowWriter } from '../store/projection.ts';
 import { eventRow, rowValue } from '../store/row-value.ts';
 import { replaceWeight, weightOf } from './usage-rows.ts';
@@ -12,6 +13,8 @@ import { replaceWeight, weightOf } from './usage-rows.ts';
 const OBJECT_PUT = objects.table.events.ObjectPut.id;
 export const OBJECT_COMPLETED = objects.table.events.ObjectCompleted.id;
 export const OBJECT_DESCRIBED = objects.table.events.ObjectDescribed.id;
+export const OBJECT_TAGGED = objects.table.events.ObjectTagged.id;
+const MODIFIED = objects.table.events.ObjectTagged.data.modifiedMs.number;
 const OBJECT_DELETED = objects.table.events.ObjectDeleted.id;
 
 const PRESENT = 'present/';
@@ -48,12 +51,20 @@ export const objectsByKey: Projection = {
       rows.put(deletedRowKey(bucket, key), rowValue(OBJECT_DELETED, event.revision, event.timeMs, NOTHING));
     } else {
       // The revision that a deletion left is hidden by this row and written again by the next deletion.
-      after = eventRow(kindOfEvent(event.type), event);
+      after = event.type === 'ObjectTagged' ? taggedRow(event) : eventRow(kindOfEvent(event.type), event);
       rows.put(rowKey, after);
     }
     replaceWeight(rows, bucket, key, before && weightOf(before), after && weightOf(after));
   },
 };
+
+/** Tags make nothing younger: the row keeps the time of the event that the tags came after. */
+function taggedRow(event: RecordedEvent): Uint8Array {
+  const fields = new PayloadFields(event.payload, 0);
+  let modifiedMs = event.timeMs;
+  while (fields.next()) if (fields.number === MODIFIED) modifiedMs = fields.uint;
+  return rowValue(OBJECT_TAGGED, event.revision, modifiedMs, event.payload);
+}
 
 function kindOfEvent(type: string): number {
   if (type === 'ObjectPut') return OBJECT_PUT;

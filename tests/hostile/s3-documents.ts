@@ -23,6 +23,10 @@ export function location(region: string): string {
   return `<CreateBucketConfiguration ${NAMESPACE}>${constraint}</CreateBucketConfiguration>`;
 }
 
+export function tagging(key: string): string {
+  return `<Tagging ${NAMESPACE}><TagSet><Tag><Key>${key}</Key><Value>v</Value></Tag></TagSet></Tagging>`;
+}
+
 const LAUGHS = Array.from({ length: 10 }, (_, index) => {
   const before = index === 0 ? 'lol' : `&l${index - 1};`.repeat(10);
   return `<!ENTITY l${index} "${before}">`;

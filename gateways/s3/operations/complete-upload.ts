@@ -121,9 +121,9 @@ function checkChecksumType(call: S3Call, upload: StoredUpload): void {
 
 function describe(call: S3Call, upload: StoredUpload, parts: readonly StoredPart[]): ContentDraft {
   checkSize(call, parts);
-  const { contentType, headers, metadata, storageClass, checksumAlgorithm, checksumType } = upload;
+  const { contentType, headers, metadata, storageClass, tags, checksumAlgorithm, checksumType } = upload;
   const etag = multipartEtag(parts.map((part) => part.etag));
-  const draft = { contentType, headers, metadata, storageClass, etag };
+  const draft = { contentType, headers, metadata, storageClass, etag, ...(tags && { tags }) };
   const announced = headerChecksum(call.headers);
   if (!isChecksumAlgorithm(checksumAlgorithm) || !isChecksumType(checksumType)) {
     // Nothing was computed that it could be compared with.

@@ -11,6 +11,7 @@ import { objectHeadersOf, storageClassOf } from '../headers.ts';
 import { type Address, copySourceOf } from '../keys.ts';
 import { copyRangeOf } from '../ranges.ts';
 import { isoDate } from '../reply.ts';
+import { headerTagsOf, replacesTags } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
 import { partNumberOf } from './part-number.ts';
@@ -33,6 +34,7 @@ async function copy(call: S3Call): Promise<{ document: string }> {
   const changes = replaces || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
   if (onItself && !changes) throw copyOnItself();
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
+  const tags = replacesTags(headers) ? headerTagsOf(headers) : from.tags;
   const { contentType, headers: kept, metadata } = replaces ? objectHeadersOf(headers) : from;
   const outcome = await objects.put(call.caller, {
     bucket,
@@ -41,7 +43,8 @@ async function copy(call: S3Call): Promise<{ document: string }> {
     digests: algorithm ? ['md5', algorithm] : ['md5'],
     condition,
     describe: ({ digests }) => {
-      const described = { contentType, headers: kept, metadata, storageClass, etag: hex(digests.md5) };
+      const etag = hex(digests.md5);
+      const described = { contentType, headers: kept, metadata, storageClass, etag, ...(tags && { tags }) };
       if (!algorithm) return described;
       const checksum = base64(digests[algorithm]);
       return { ...described, checksumAlgorithm: algorithm, checksum, checksumType: 'full-object' };

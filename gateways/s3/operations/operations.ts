@@ -4,11 +4,14 @@
 import type { Permission } from '#services/permissions.ts';
 import type { S3Call } from '../call.ts';
 import type { OperationName } from '../detect.ts';
+import { bucketTags } from '../settings/bucket-tags.ts';
+import { deleting, getting, putting } from '../settings/setting.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './complete-upload.ts';
 import { copyObject, uploadPartCopy } from './copy-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tags.ts';
 import { getObject, headObject } from './read-object.ts';
 import {
   abortMultipartUpload,
@@ -48,4 +51,10 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   AbortMultipartUpload: { needs: 'write-objects', run: abortMultipartUpload },
   ListParts: { needs: 'read-bucket', run: listParts },
   ListMultipartUploads: { needs: 'read-bucket', run: listMultipartUploads },
+  GetBucketTagging: { needs: 'read-bucket', run: getting(bucketTags) },
+  PutBucketTagging: { needs: 'describe-bucket', run: putting(bucketTags) },
+  DeleteBucketTagging: { needs: 'describe-bucket', run: deleting(bucketTags) },
+  GetObjectTagging: { needs: 'read-objects', run: getObjectTagging },
+  PutObjectTagging: { needs: 'write-objects', run: putObjectTagging },
+  DeleteObjectTagging: { needs: 'write-objects', run: deleteObjectTagging },
 };

@@ -10,6 +10,7 @@ import { invalidArgument, S3Error } from '../errors.ts';
 import { addObjectHeaders, headerText, refuseCustomerKey } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
+import { tagCount } from '../tags.ts';
 import { partNumberOf } from './part-number.ts';
 
 /** What is to be answered of an object. */
@@ -53,6 +54,7 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
   addObjectHeaders(headers, object, call.query.parameters.length > 0 ? overridesOf(call) : undefined);
   headers.push('Accept-Ranges', 'bytes', 'Content-Length', String(range.length));
   if (object.storageClass !== 'STANDARD') headers.push('x-amz-storage-class', object.storageClass);
+  if (object.tags) headers.push('x-amz-tagging-count', String(tagCount(object.tags)));
   if (asked) headers.push('Content-Range', contentRange(asked, object.sizeBytes));
   const { part } = asked ?? {};
   if (part) headers.push('x-amz-mp-parts-count', String(object.segments.length));

@@ -17,6 +17,7 @@ import {
 import { S3Error } from '../errors.ts';
 import { objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, isoDate, replyEmpty, replyXml } from '../reply.ts';
+import { headerTagsOf } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements, addChecksumKind } from './checksum-elements.ts';
 import { listingOf } from './list-objects.ts';
@@ -26,11 +27,13 @@ import { countOf, pageSizeOf, partNumberOf } from './part-number.ts';
 export async function createMultipartUpload(call: S3Call): Promise<void> {
   const { headers, bucket, key } = call;
   const checksum = uploadChecksumOf(call);
+  const tags = headerTagsOf(headers);
   const outcome = await call.gateway.cloud.uploads.start(call.caller, {
     bucket,
     key,
     ...objectHeadersOf(headers),
     storageClass: storageClassOf(headers),
+    ...(tags && { tags }),
     ...(checksum && { checksumAlgorithm: checksum.algorithm, checksumType: checksum.type }),
   });
   const { uploadId } = accept(call, outcome);

@@ -1,15 +1,21 @@
 // Owns PutObject and DeleteObject. Hot path: 4 KiB PUTs. Only the digests that someone will look at are
 // computed.
 
+import type { Tags } from '#core/objects/objects.events.ts';
 import { accept, objectBody, type S3Call } from '../call.ts';
 import { addChecksumHeaders, BodyChecks } from '../checksums.ts';
 import { deleteConditionOf, writeConditionOf } from '../conditions.ts';
-import { objectHeadersOf, storageClassOf } from '../headers.ts';
+import { type ObjectHeaders, objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, replyEmpty } from '../reply.ts';
+import { headerTagsOf } from '../tags.ts';
+
+type Described = ObjectHeaders & { readonly storageClass: string; tags?: Tags };
 
 export async function putObject(call: S3Call): Promise<void> {
   const { headers, bucket, key } = call;
-  const described = { ...objectHeadersOf(headers), storageClass: storageClassOf(headers) };
+  const tags = headerTagsOf(headers);
+  const described: Described = { ...objectHeadersOf(headers), storageClass: storageClassOf(headers) };
+  if (tags) described.tags = tags;
   const condition = writeConditionOf(headers);
   const checks = new BodyChecks(headers, call.auth);
   const source = objectBody(call);
