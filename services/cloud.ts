@@ -156,6 +156,11 @@ export interface Buckets {
     options?: NewBucketOptions,
   ): Promise<StoredBucket | Rejection<BucketRejection>>;
   get(caller: Caller, name: string): Promise<StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>>;
+  /**
+   * What is known besides of the bucket that the caller, or without one everybody, means by the name; whoever
+   * asks. For what a gateway has to tell before it knows who calls.
+   */
+  properties(name: string, caller?: Caller): Promise<Properties | undefined>;
   /** In order of name, those above `after`. */
   list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]>;
   delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>>;

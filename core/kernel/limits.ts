@@ -349,6 +349,8 @@ export const limits = {
   s3TagValueCharacters: 256,
   /** Of a document that configures a bucket. */
   s3ConfigurationBytes: 64 * KIB,
+  s3CorsRules: 100,
+  s3RuleIdCharacters: 255,
 
   // Swift (OpenStack Swift, "Deployment Guide", [swift-constraints]; also told by /info). Objects' names and
   // sizes are those of S3.

@@ -40,6 +40,10 @@ async function makeThings(bucket: string, key: AccessKey): Promise<Things> {
   await server.raw({ method: 'PUT', path: `/${bucket}/k`, body: 'kept' }, key);
   const tagging = '<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>';
   await server.raw({ method: 'PUT', path: `/${bucket}`, query: { tagging: '' }, body: tagging }, key);
+  const cors =
+    '<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>a</AllowedOrigin>' +
+    '</CORSRule></CORSConfiguration>';
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { cors: '' }, body: cors }, key);
   const started = await server.raw({ method: 'POST', path: `/${bucket}/k`, query: { uploads: '' } }, key);
   return { bucket, uploadId: /<UploadId>(.*)<\/UploadId>/.exec(started.body)?.[1] ?? '' };
 }

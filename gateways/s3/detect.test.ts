@@ -63,7 +63,7 @@ test('a copy source makes a copy of a put', (t) => {
 });
 
 const UNBUILT =
-  'abac accelerate acl analytics cors encryption intelligent-tiering inventory lifecycle logging ' +
+  'abac accelerate acl analytics encryption intelligent-tiering inventory lifecycle logging ' +
   'metadataConfiguration metadataTable metrics notification object-lock ownershipControls policy ' +
   'policyStatus publicAccessBlock replication requestPayment session versioning versions website';
 

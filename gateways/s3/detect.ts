@@ -27,6 +27,9 @@ export type OperationName =
   | 'AbortMultipartUpload'
   | 'ListParts'
   | 'ListMultipartUploads'
+  | 'GetBucketCors'
+  | 'PutBucketCors'
+  | 'DeleteBucketCors'
   | 'GetBucketTagging'
   | 'PutBucketTagging'
   | 'DeleteBucketTagging'
@@ -78,7 +81,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   accelerate: configuration('BucketAccelerateConfiguration'),
   acl: configuration('BucketAcl'),
   analytics: configuration('BucketAnalyticsConfiguration'),
-  cors: configuration('BucketCors'),
+  cors: { GET: 'GetBucketCors', PUT: 'PutBucketCors', DELETE: 'DeleteBucketCors' },
   encryption: configuration('BucketEncryption'),
   'intelligent-tiering': configuration('BucketIntelligentTieringConfiguration'),
   inventory: configuration('BucketInventoryConfiguration'),

@@ -16,7 +16,8 @@ import { failureOf } from './failures.ts';
 import { refuseUnbuiltHeaders } from './headers.ts';
 import { type Address, addressOf, type HostNames } from './keys.ts';
 import { OPERATIONS } from './operations/operations.ts';
-import { replyFailure } from './reply.ts';
+import { type Answering, replyFailure } from './reply.ts';
+import { crossOriginLines, preflight } from './settings/cross-origin.ts';
 
 export interface DispatchContext extends GatewayContext {
   readonly hosts: HostNames;
@@ -32,11 +33,19 @@ export async function dispatch(
   requestId: string,
 ): Promise<void> {
   const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
+  const asksFirst = request.method === 'OPTIONS';
+  const saysOrigin = request.headers.origin !== undefined && !asksFirst;
   let address = NOWHERE;
+  let crossOrigin: readonly string[] | undefined;
   try {
     address = addressOf(rawPath, request.headers.host, gateway.hosts);
+    if (asksFirst) return await preflight({ gateway, request, response, requestId }, address);
     const made = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
-    const call = made instanceof Promise ? await made : made;
+    let call = made instanceof Promise ? await made : made;
+    if (saysOrigin) {
+      crossOrigin = await crossOriginLines(gateway, request, address.bucket, call.caller);
+      call = { ...call, crossOrigin };
+    }
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const copies = !reads && call.headers['x-amz-copy-source'] !== undefined;
     const { query } = call;
@@ -56,7 +65,11 @@ export async function dispatch(
         'request failed',
       );
     }
-    answerFailure(gateway, request, response, requestId, failure ?? new S3Error('InternalError'), address);
+    if (saysOrigin) {
+      crossOrigin ??= await crossOriginLines(gateway, request, address.bucket).catch(() => undefined);
+    }
+    const answering = { gateway, response, requestId, crossOrigin };
+    answerFailure(answering, request, failure ?? new S3Error('InternalError'), address);
   }
 }
 
@@ -74,8 +87,6 @@ function authenticatedCall(
   address: Address,
   isLastTry = false,
 ): S3Call | Promise<S3Call> {
-  // A browser asks before it signs.
-  if (request.method === 'OPTIONS') throw new S3Error('AccessForbidden');
   const { headers, rawHeaders } = request;
   const { cloud, clock, region } = gateway;
   const auth = authenticate(
@@ -102,6 +113,7 @@ function authenticatedCall(
     query: rawQuery === '' ? NO_QUERY : queryOf(rawQuery),
     bucket: address.bucket,
     key: address.key,
+    crossOrigin: undefined,
   };
 }
 
@@ -135,18 +147,17 @@ async function checkExpectedOwner(call: S3Call): Promise<void> {
 
 /** Answers, unless there is nobody to answer any more or the answer has begun. */
 function answerFailure(
-  gateway: DispatchContext,
+  answering: Answering,
   request: HttpRequest,
-  response: HttpResponse,
-  requestId: string,
   failure: S3Failure,
   { bucket, key }: Address,
 ): void {
+  const { response } = answering;
   if (response.writableEnded || response.destroyed) return;
   // A body that ends early, on a connection that ends with it, cannot be taken for the whole.
   if (response.headersSent) response.destroy();
   else {
     const resource = key === '' ? `/${bucket}` : `/${bucket}/${key}`;
-    replyFailure({ gateway, response, requestId }, failure, request.method ?? '', resource);
+    replyFailure(answering, failure, request.method ?? '', resource);
   }
 }

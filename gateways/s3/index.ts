@@ -11,7 +11,7 @@
 // - Access by others than the owner: ACLs (the canned `private` and `bucket-owner-full-control` say what is
 //   the case and are accepted), grants, policies, PolicyStatus, PublicAccessBlock, OwnershipControls
 //   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
-// - Configurations of buckets: accelerate, analytics, CORS (so a preflight is forbidden), encryption,
+// - Configurations of buckets: accelerate, analytics, encryption,
 //   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
 //   replication, requestPayment, website.
 // - Of objects: GetObjectAttributes, retention and legal hold, RestoreObject, SelectObjectContent,
@@ -34,7 +34,7 @@
 // - `x-amz-expected-bucket-owner` is compared with our account ids.
 //
 // Client quirks that are served.
-// - rclone and s3cmd send `x-amz-acl: private`; the latter asks `?location` first, and ACL, policy, CORS and
+// - rclone and s3cmd send `x-amz-acl: private`; the latter asks `?location` first, and ACL, policy and
 //   the like only for `info`, where NotImplemented is shown as none.
 // - Several SDKs put the operation's name into the query (`x-id`): unknown parameters are ignored.
 // - SDKs retry a CompleteMultipartUpload whose answer was lost: it says the same again.

@@ -27,6 +27,11 @@ export function tagging(key: string): string {
   return `<Tagging ${NAMESPACE}><TagSet><Tag><Key>${key}</Key><Value>v</Value></Tag></TagSet></Tagging>`;
 }
 
+export function cors(): string {
+  const rule = '<AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin><ID>a</ID>';
+  return `<CORSConfiguration ${NAMESPACE}><CORSRule>${rule}</CORSRule></CORSConfiguration>`;
+}
+
 const LAUGHS = Array.from({ length: 10 }, (_, index) => {
   const before = index === 0 ? 'lol' : `&l${index - 1};`.repeat(10);
   return `<!ENTITY l${index} "${before}">`;

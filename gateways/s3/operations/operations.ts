@@ -5,6 +5,7 @@ import type { Permission } from '#services/permissions.ts';
 import type { S3Call } from '../call.ts';
 import type { OperationName } from '../detect.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
+import { crossOrigin } from '../settings/cross-origin.ts';
 import { deleting, getting, putting } from '../settings/setting.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './complete-upload.ts';
@@ -51,6 +52,9 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   AbortMultipartUpload: { needs: 'write-objects', run: abortMultipartUpload },
   ListParts: { needs: 'read-bucket', run: listParts },
   ListMultipartUploads: { needs: 'read-bucket', run: listMultipartUploads },
+  GetBucketCors: { needs: 'read-bucket', run: getting(crossOrigin) },
+  PutBucketCors: { needs: 'describe-bucket', run: putting(crossOrigin) },
+  DeleteBucketCors: { needs: 'describe-bucket', run: deleting(crossOrigin) },
   GetBucketTagging: { needs: 'read-bucket', run: getting(bucketTags) },
   PutBucketTagging: { needs: 'describe-bucket', run: putting(bucketTags) },
   DeleteBucketTagging: { needs: 'describe-bucket', run: deleting(bucketTags) },

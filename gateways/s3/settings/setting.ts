@@ -29,13 +29,13 @@ type Properties = StoredBucket['properties'];
 const decoded = new WeakMap<Properties, Map<string, unknown>>();
 
 /** Undefined where it is not set. */
-function settingOf<Value>(bucket: StoredBucket, setting: Setting<Value>): Value | undefined {
-  const text = bucket.properties[propertyOf(setting)];
+export function settingIn<Value>(properties: Properties, setting: Setting<Value>): Value | undefined {
+  const text = properties[propertyOf(setting)];
   if (text === undefined) return undefined;
-  let known = decoded.get(bucket.properties);
+  let known = decoded.get(properties);
   if (!known) {
     known = new Map();
-    decoded.set(bucket.properties, known);
+    decoded.set(properties, known);
   }
   if (!known.has(setting.name)) known.set(setting.name, JSON.parse(text));
   return known.get(setting.name) as Value;
@@ -47,7 +47,7 @@ export const getting =
   <Value>(setting: Setting<Value>): Run =>
   async (call) => {
     const bucket = acceptBucket(call, await call.gateway.cloud.buckets.get(call.caller, call.bucket));
-    const value = settingOf(bucket, setting);
+    const value = settingIn(bucket.properties, setting);
     if (value === undefined && setting.missing) throw errorFor(call, setting.missing);
     const xml = new XmlWriter(setting.root);
     setting.write(xml, value);
