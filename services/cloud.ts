@@ -72,6 +72,11 @@ export interface WriteCondition {
   readonly ifEtag?: string;
 }
 
+export interface DeleteCondition extends WriteCondition {
+  /** The object must be the very one that was looked at: its revision. */
+  readonly ifRevision?: number;
+}
+
 /** What a dialect knows of a new object once its bytes are written. */
 export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner'>;
 
@@ -221,12 +226,12 @@ export interface Objects {
   /** The same bytes as a source, for a copy. */
   source(object: Readable, offset: number, length: number): ByteSource;
   list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>>;
-  /** Deleting what is not there succeeds. `ifEtag` as in WriteCondition. */
+  /** Deleting what is not there succeeds, but under an `ifEtag`. */
   delete(
     caller: Caller,
     bucket: string,
     key: string,
-    condition: WriteCondition,
+    condition: DeleteCondition,
   ): Promise<undefined | Rejection<ObjectRejection>>;
 }
 

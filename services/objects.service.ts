@@ -35,6 +35,7 @@ import { assertNameable } from './bucket-collection.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type {
   Caller,
+  DeleteCondition,
   Links,
   ObjectDescription,
   ObjectRejection,
@@ -277,7 +278,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
     caller: Caller,
     name: string,
     key: string,
-    condition: WriteCondition,
+    condition: DeleteCondition,
   ): Promise<undefined | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
@@ -288,9 +289,12 @@ class ObjectUseCases implements Objects, ObjectWriter {
       stream: objectStream(bucket, key),
       command: { type: 'DeleteObject', condition },
       actor: actorOf(caller),
-      view: () => {
+      view: (): View<ObjectState> | Rejection<ObjectRejection> => {
         const found = this.#buckets.find(caller, bucket, 'write-objects');
-        return isRejected(found) ? found : this.#viewOf(bucket, key);
+        if (isRejected(found)) return found;
+        const view = this.#viewOf(bucket, key);
+        const isAnother = condition.ifRevision !== undefined && condition.ifRevision !== view.expect;
+        return isAnother ? { rejected: 'operation-in-progress' } : view;
       },
       refresh: () => untilCaughtUp(this.#context),
     });

@@ -351,6 +351,7 @@ export const limits = {
   s3ConfigurationBytes: 64 * KIB,
   s3CorsRules: 100,
   s3RuleIdCharacters: 255,
+  s3DescriptionCharacters: 1_024,
 
   // Swift (OpenStack Swift, "Deployment Guide", [swift-constraints]; also told by /info). Objects' names and
   // sizes are those of S3.

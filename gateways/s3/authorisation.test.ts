@@ -66,13 +66,16 @@ function requestOf(name: OperationName, { bucket, uploadId }: Things): RawReques
           const request = { method, ...address, query: new Query(Object.entries(query)), copies };
           if (!means(request, name)) continue;
           const path = `/${address.bucket}${address.key && `/${address.key}`}`;
-          return { method, path, query, ...(copies && { headers: { 'x-amz-copy-source': `${bucket}/k` } }) };
+          const headers = { 'x-amz-object-attributes': 'ETag', ...(copies && copying(bucket)) };
+          return { method, path, query, headers };
         }
       }
     }
   }
   throw new Error(`no request means ${name}`);
 }
+
+const copying = (bucket: string) => ({ 'x-amz-copy-source': `${bucket}/k` });
 
 function means(request: Parameters<typeof detect>[0], name: OperationName): boolean {
   try {

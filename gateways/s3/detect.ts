@@ -27,6 +27,12 @@ export type OperationName =
   | 'AbortMultipartUpload'
   | 'ListParts'
   | 'ListMultipartUploads'
+  | 'GetObjectAttributes'
+  | 'RestoreObject'
+  | 'GetBucketRequestPayment'
+  | 'PutBucketRequestPayment'
+  | 'GetBucketAccelerateConfiguration'
+  | 'PutBucketAccelerateConfiguration'
   | 'GetBucketCors'
   | 'PutBucketCors'
   | 'DeleteBucketCors'
@@ -78,7 +84,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   uploads: { GET: 'ListMultipartUploads' },
   delete: { POST: 'DeleteObjects' },
   abac: configuration('BucketAbac'),
-  accelerate: configuration('BucketAccelerateConfiguration'),
+  accelerate: { GET: 'GetBucketAccelerateConfiguration', PUT: 'PutBucketAccelerateConfiguration' },
   acl: configuration('BucketAcl'),
   analytics: configuration('BucketAnalyticsConfiguration'),
   cors: { GET: 'GetBucketCors', PUT: 'PutBucketCors', DELETE: 'DeleteBucketCors' },
@@ -102,7 +108,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   policyStatus: configuration('BucketPolicyStatus'),
   publicAccessBlock: configuration('PublicAccessBlock'),
   replication: configuration('BucketReplication'),
-  requestPayment: configuration('BucketRequestPayment'),
+  requestPayment: { GET: 'GetBucketRequestPayment', PUT: 'PutBucketRequestPayment' },
   session: { GET: unbuilt('CreateSession') },
   tagging: { GET: 'GetBucketTagging', PUT: 'PutBucketTagging', DELETE: 'DeleteBucketTagging' },
   versioning: configuration('BucketVersioning'),
@@ -119,11 +125,11 @@ export const OBJECT_SUBRESOURCES: Subresources = {
     DELETE: 'AbortMultipartUpload',
   },
   acl: configuration('ObjectAcl'),
-  attributes: { GET: unbuilt('GetObjectAttributes') },
+  attributes: { GET: 'GetObjectAttributes' },
   encryption: { PUT: unbuilt('UpdateObjectEncryption') },
   'legal-hold': configuration('ObjectLegalHold'),
   renameObject: { PUT: unbuilt('RenameObject') },
-  restore: { POST: unbuilt('RestoreObject') },
+  restore: { POST: 'RestoreObject' },
   retention: configuration('ObjectRetention'),
   select: { POST: unbuilt('SelectObjectContent') },
   tagging: { GET: 'GetObjectTagging', PUT: 'PutObjectTagging', DELETE: 'DeleteObjectTagging' },

@@ -59,6 +59,10 @@ const S3_ERRORS = {
     message: 'The Content-MD5 or checksum value that you specified is not valid.',
   },
   InvalidLocationConstraint: { status: 400, message: 'The specified location constraint is not valid.' },
+  InvalidObjectState: {
+    status: 403,
+    message: 'The operation is not valid for the current state of the object.',
+  },
   InvalidPart: {
     status: 400,
     message:

@@ -151,6 +151,10 @@ const STORAGE_CLASSES = new Set([
   'DEEP_ARCHIVE',
 ]);
 
+/** Whether Amazon would have it restored before it is read. */
+export const isArchived = (storageClass: string): boolean =>
+  storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE';
+
 /** @throws S3Error InvalidStorageClass */
 export function storageClassOf(headers: IncomingHttpHeaders): string {
   const value = headers['x-amz-storage-class'];
@@ -172,8 +176,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   'x-amz-bypass-governance-retention': ['false'],
   'x-amz-mfa': [],
   'x-amz-rename-source': [],
-  'x-amz-if-match-last-modified-time': [],
-  'x-amz-if-match-size': [],
   'x-amz-if-match-initiated-time': [],
   'x-amz-checksum-md5': [],
   'x-amz-checksum-sha512': [],

@@ -11,19 +11,23 @@
 // - Access by others than the owner: ACLs (the canned `private` and `bucket-owner-full-control` say what is
 //   the case and are accepted), grants, policies, PolicyStatus, PublicAccessBlock, OwnershipControls
 //   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
-// - Configurations of buckets: accelerate, analytics, encryption,
+// - Configurations of buckets: analytics, encryption,
 //   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
-//   replication, requestPayment, website.
-// - Of objects: GetObjectAttributes, retention and legal hold, RestoreObject, SelectObjectContent,
+//   replication, website; accelerate may be Suspended only.
+// - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject),
 //   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, POST of browser forms.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.
-// - Directory buckets, access points, sessions (CreateSession), conditions on size or modification time.
+// - Directory buckets, access points, sessions (CreateSession).
 //
 // By design.
 // - A bucket is seen by its owner alone: everybody else is denied, also its name's existence is not hidden.
 // - Without a checksum from the client none is computed or stored; S3 adds CRC64NVME.
-// - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once.
+// - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once, and count
+//   as restored for ever.
+// - Who pays for requests is stored and returned, and has no effect: nobody does.
+// - GetObjectAttributes lists the parts of an object also where they have no checksums.
+// - DeleteObject and DeleteObjects know the conditions on size and time that S3 has for directory buckets.
 // - User metadata in raw UTF-8 comes back as UTF-8 (in encoded words); S3 takes the same bytes for ISO
 //   8859-1.
 // - CreateBucket takes the gateway's own region as LocationConstraint, also us-east-1.

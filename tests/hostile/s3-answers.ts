@@ -30,6 +30,7 @@ const FORBIDDEN = [
     'AccessDenied',
     'AccessForbidden',
     'InvalidAccessKeyId',
+    'InvalidObjectState',
     'InvalidChunkSizeError',
     'RequestTimeTooSkewed',
   ],

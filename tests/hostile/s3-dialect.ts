@@ -15,7 +15,16 @@ import type { Dialect, Draft, Forgery, HeaderLine, HostileCase, Mangling, Probe 
 import { withHeader } from './dialect.ts';
 import { letters, noise, SEGMENTS, TEXTS } from './hostile-values.ts';
 import { s3Complaint } from './s3-answers.ts';
-import { completion, cors, deletion, location, spoiltXml, tagging } from './s3-documents.ts';
+import {
+  completion,
+  cors,
+  deletion,
+  location,
+  payment,
+  restoring,
+  spoiltXml,
+  tagging,
+} from './s3-documents.ts';
 
 /** What the attacker finds: all of it the attacker's own but the sentinel. */
 export interface S3Scene {
@@ -119,6 +128,8 @@ export class S3Dialect implements Dialect {
       () => request('POST', `/${bucket}/k0`, `uploadId=${uploadId}`, Buffer.from(completion(parts))),
       (chance) => request('PUT', `/made-${chance.whole(0, 19)}`, '', Buffer.from(location('us-east-1'))),
       (chance) => request('PUT', `/${bucket}`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
+      () => request('POST', `/${bucket}/k2`, 'restore', Buffer.from(restoring())),
+      () => request('PUT', `/${bucket}`, 'requestPayment', Buffer.from(payment())),
       () => request('PUT', `/${bucket}`, 'cors', Buffer.from(cors())),
       (chance) => request('PUT', `/${bucket}/k1`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
     ];

@@ -32,6 +32,16 @@ export function cors(): string {
   return `<CORSConfiguration ${NAMESPACE}><CORSRule>${rule}</CORSRule></CORSConfiguration>`;
 }
 
+export function restoring(): string {
+  const parameters = '<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>';
+  return `<RestoreRequest ${NAMESPACE}><Days>1</Days>${parameters}</RestoreRequest>`;
+}
+
+export function payment(): string {
+  const payer = '<Payer>BucketOwner</Payer>';
+  return `<RequestPaymentConfiguration ${NAMESPACE}>${payer}</RequestPaymentConfiguration>`;
+}
+
 const LAUGHS = Array.from({ length: 10 }, (_, index) => {
   const before = index === 0 ? 'lol' : `&l${index - 1};`.repeat(10);
   return `<!ENTITY l${index} "${before}">`;

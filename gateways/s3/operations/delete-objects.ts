@@ -1,20 +1,21 @@
 // Owns DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own.
 
 import { limits } from '#core/kernel/limits.ts';
-import type { WriteCondition } from '#services/cloud.ts';
 import { accept, documentBody, type S3Call } from '../call.ts';
-import { ifMatchCondition } from '../conditions.ts';
+import { deletionTerms } from '../conditions.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { checkKey } from '../keys.ts';
 import { replyXml } from '../reply.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
+import { deleteUnder } from './write-object.ts';
 
 interface Deletion {
   readonly key: string;
   readonly versionId: string | undefined;
   readonly etag: string | undefined;
-  readonly unbuilt: string | undefined;
+  readonly size: string | undefined;
+  readonly modified: string | undefined;
 }
 
 const DELETIONS_AT_ONCE = 32;
@@ -52,8 +53,8 @@ function deletionOf(element: XmlElement): Deletion {
     key,
     versionId: element.textOf('VersionId'),
     etag: element.textOf('ETag'),
-    // Conditions that S3 has for directory buckets only.
-    unbuilt: ['LastModifiedTime', 'Size'].find((name) => element.child(name)),
+    size: element.textOf('Size'),
+    modified: element.textOf('LastModifiedTime'),
   };
 }
 
@@ -81,13 +82,10 @@ async function deleteAll(
 }
 
 async function deleteOne(call: S3Call, deletion: Deletion): Promise<void> {
-  const { key, versionId, etag, unbuilt } = deletion;
-  if (unbuilt !== undefined) throw new S3Error('NotImplemented');
+  const { key, versionId, etag, size, modified } = deletion;
   if (versionId !== undefined && versionId !== 'null') throw new S3Error('NotImplemented');
   checkKey(key);
-  const condition: WriteCondition = etag === undefined ? {} : ifMatchCondition(etag);
-  const outcome = await call.gateway.cloud.objects.delete(call.caller, call.bucket, key, condition);
-  accept(call, outcome, condition);
+  await deleteUnder(call, key, deletionTerms(etag, size, modified));
 }
 
 function addFailure(xml: XmlWriter, { key, versionId }: Deletion, failure: S3Failure): void {

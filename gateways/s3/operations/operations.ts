@@ -7,13 +7,16 @@ import type { OperationName } from '../detect.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
 import { crossOrigin } from '../settings/cross-origin.ts';
 import { deleting, getting, putting } from '../settings/setting.ts';
+import { acceleration, requestPayment } from '../settings/switches.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './complete-upload.ts';
 import { copyObject, uploadPartCopy } from './copy-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
+import { getObjectAttributes } from './object-attributes.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tags.ts';
 import { getObject, headObject } from './read-object.ts';
+import { restoreObject } from './restore-object.ts';
 import {
   abortMultipartUpload,
   createMultipartUpload,
@@ -52,6 +55,12 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   AbortMultipartUpload: { needs: 'write-objects', run: abortMultipartUpload },
   ListParts: { needs: 'read-bucket', run: listParts },
   ListMultipartUploads: { needs: 'read-bucket', run: listMultipartUploads },
+  GetObjectAttributes: { needs: 'read-objects', run: getObjectAttributes },
+  RestoreObject: { needs: 'write-objects', run: restoreObject },
+  GetBucketRequestPayment: { needs: 'read-bucket', run: getting(requestPayment) },
+  PutBucketRequestPayment: { needs: 'describe-bucket', run: putting(requestPayment) },
+  GetBucketAccelerateConfiguration: { needs: 'read-bucket', run: getting(acceleration) },
+  PutBucketAccelerateConfiguration: { needs: 'describe-bucket', run: putting(acceleration) },
   GetBucketCors: { needs: 'read-bucket', run: getting(crossOrigin) },
   PutBucketCors: { needs: 'describe-bucket', run: putting(crossOrigin) },
   DeleteBucketCors: { needs: 'describe-bucket', run: deleting(crossOrigin) },

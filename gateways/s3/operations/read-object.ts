@@ -7,7 +7,7 @@ import { accept, header, living, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { addObjectHeaders, headerText, refuseCustomerKey } from '../headers.ts';
+import { addObjectHeaders, headerText, isArchived, refuseCustomerKey } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
 import { tagCount } from '../tags.ts';
@@ -53,7 +53,10 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
   const range = asked ?? { offset: 0, length: object.sizeBytes };
   addObjectHeaders(headers, object, call.query.parameters.length > 0 ? overridesOf(call) : undefined);
   headers.push('Accept-Ranges', 'bytes', 'Content-Length', String(range.length));
-  if (object.storageClass !== 'STANDARD') headers.push('x-amz-storage-class', object.storageClass);
+  if (object.storageClass !== 'STANDARD') {
+    headers.push('x-amz-storage-class', object.storageClass);
+    if (isArchived(object.storageClass)) headers.push('x-amz-restore', RESTORED_FOR_EVER);
+  }
   if (object.tags) headers.push('x-amz-tagging-count', String(tagCount(object.tags)));
   if (asked) headers.push('Content-Range', contentRange(asked, object.sizeBytes));
   const { part } = asked ?? {};
@@ -61,6 +64,8 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
   if (header(call, 'x-amz-checksum-mode') === 'ENABLED') addChecksums(headers, object, asked);
   return { status: asked ? 206 : 200, ...range, headers };
 }
+
+const RESTORED_FOR_EVER = 'ongoing-request="false", expiry-date="Fri, 31 Dec 9999 23:59:59 GMT"';
 
 interface AskedRange extends ByteRange {
   /** Where one part of a multipart object was asked for. */

@@ -2,9 +2,16 @@
 // computed.
 
 import type { Tags } from '#core/objects/objects.events.ts';
+import type { DeleteCondition } from '#services/cloud.ts';
 import { accept, objectBody, type S3Call } from '../call.ts';
 import { addChecksumHeaders, BodyChecks } from '../checksums.ts';
-import { deleteConditionOf, writeConditionOf } from '../conditions.ts';
+import {
+  type DeletionTerms,
+  deletionTermsOf,
+  ifMatchCondition,
+  judgeDeletion,
+  writeConditionOf,
+} from '../conditions.ts';
 import { type ObjectHeaders, objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, replyEmpty } from '../reply.ts';
 import { headerTagsOf } from '../tags.ts';
@@ -45,8 +52,27 @@ export async function putObject(call: S3Call): Promise<void> {
 }
 
 export async function deleteObject(call: S3Call): Promise<void> {
-  const condition = deleteConditionOf(call.headers);
-  const outcome = await call.gateway.cloud.objects.delete(call.caller, call.bucket, call.key, condition);
-  accept(call, outcome, condition);
+  await deleteUnder(call, call.key, deletionTermsOf(call.headers));
   replyEmpty(call, 204);
 }
+
+/** @throws S3Error PreconditionFailed, … */
+export async function deleteUnder(call: S3Call, key: string, terms: DeletionTerms): Promise<void> {
+  const { objects } = call.gateway.cloud;
+  const { ifMatch, sizeBytes, modifiedMs } = terms;
+  let condition: DeleteCondition = ifMatch === undefined ? NO_CONDITION : ifMatchCondition(ifMatch);
+  if (sizeBytes !== undefined || modifiedMs !== undefined) {
+    const object = await objects.get(call.caller, call.bucket, key);
+    if (isMissing(object)) return;
+    const found = accept(call, object);
+    judgeDeletion(terms, found);
+    condition = { ...condition, ifRevision: found.revision };
+  }
+  const outcome = await objects.delete(call.caller, call.bucket, key, condition);
+  if (!isMissing(outcome)) accept(call, outcome, condition);
+}
+
+const NO_CONDITION: DeleteCondition = Object.freeze({});
+
+const isMissing = (outcome: object | undefined): boolean =>
+  outcome !== undefined && 'rejected' in outcome && outcome.rejected === 'no-such-key';
