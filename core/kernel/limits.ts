@@ -302,6 +302,8 @@ export const limits = {
   httpBodyIdleTimeoutMs: 120_000,
   httpConnections: 10_000,
   httpHeaders: 1_000,
+  /** Of one part of a form. */
+  formHeadBytes: 8 * KIB,
   /**
    * What is taken off the wire of a body that nobody wants, so that the answer reaches a client that still
    * sends.
@@ -350,6 +352,9 @@ export const limits = {
   /** Of a document that configures a bucket. */
   s3ConfigurationBytes: 64 * KIB,
   s3CorsRules: 100,
+  /** Of a form: all that comes before the file, and in how many fields. */
+  s3FormFieldsBytes: 20 * KIB,
+  s3FormFields: 200,
   s3RuleIdCharacters: 255,
   s3DescriptionCharacters: 1_024,
 
@@ -373,8 +378,7 @@ export const limits = {
   swiftArchiveHeadBytes: 1 * MIB,
   swiftArchiveEntries: 10_000,
   swiftArchiveFailures: 1_000,
-  /** Of a form: the head of one part, a field that is no file, and how many of these. */
-  swiftFormHeadBytes: 8 * KIB,
+  /** Of a form: a field that is no file, and how many of these. */
   swiftFormFieldBytes: 4 * KIB,
   swiftFormFields: 64,
 } as const;

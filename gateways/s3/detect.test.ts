@@ -33,7 +33,7 @@ const ROUTES: Readonly<Record<string, string>> = {
   'DELETE /b': 'DeleteBucket',
   'POST /b?delete': 'DeleteObjects',
   'GET /b?delete': 'MethodNotAllowed POST',
-  'POST /b': 'NotImplemented PostObject',
+  'POST /b': 'PostObject',
   'PATCH /b': 'MethodNotAllowed GET, HEAD, PUT, DELETE, POST',
   'GET /b/k': 'GetObject',
   'GET /b/k?partNumber=1': 'GetObject',

@@ -27,6 +27,7 @@ export type OperationName =
   | 'AbortMultipartUpload'
   | 'ListParts'
   | 'ListMultipartUploads'
+  | 'PostObject'
   | 'GetObjectAttributes'
   | 'RestoreObject'
   | 'GetBucketRequestPayment'
@@ -69,7 +70,7 @@ const BUCKET: Methods = {
   HEAD: 'HeadBucket',
   PUT: 'CreateBucket',
   DELETE: 'DeleteBucket',
-  POST: unbuilt('PostObject'),
+  POST: 'PostObject',
 };
 
 const OBJECT: Methods = {

@@ -3,6 +3,7 @@
 // row in operations/operations.ts was judged, and whatever is thrown becomes S3's own error.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { boundaryOf } from '#gateways/edge/form-parts.ts';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
@@ -16,6 +17,7 @@ import { failureOf } from './failures.ts';
 import { refuseUnbuiltHeaders } from './headers.ts';
 import { type Address, addressOf, type HostNames } from './keys.ts';
 import { OPERATIONS } from './operations/operations.ts';
+import { postForm } from './operations/post-object.ts';
 import { type Answering, replyFailure } from './reply.ts';
 import { crossOriginLines, preflight } from './settings/cross-origin.ts';
 
@@ -40,6 +42,10 @@ export async function dispatch(
   try {
     address = addressOf(rawPath, request.headers.host, gateway.hosts);
     if (asksFirst) return await preflight({ gateway, request, response, requestId }, address);
+    if (request.method === 'POST' && isForm(request, address, rawQuery)) {
+      if (saysOrigin) crossOrigin = await crossOriginLines(gateway, request, address.bucket);
+      return await postForm({ gateway, request, response, requestId, ...address, crossOrigin });
+    }
     const made = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
     let call = made instanceof Promise ? await made : made;
     if (saysOrigin) {
@@ -71,6 +77,14 @@ export async function dispatch(
     const answering = { gateway, response, requestId, crossOrigin };
     answerFailure(answering, request, failure ?? new S3Error('InternalError'), address);
   }
+}
+
+/** Forms are sent to buckets, by whoever says in them who it is. */
+function isForm({ headers }: HttpRequest, { bucket, key }: Address, rawQuery: string): boolean {
+  const isAtBucket = bucket !== '' && key === '' && rawQuery === '';
+  // Who signs the request says who it is there.
+  if (!isAtBucket || headers.authorization !== undefined) return false;
+  return boundaryOf(headers['content-type']) !== undefined;
 }
 
 /**

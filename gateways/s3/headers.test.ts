@@ -90,7 +90,6 @@ test('what is not built is refused by name', (t) => {
   const refused: Record<string, string> = {
     'x-amz-acl': 'public-read',
     'x-amz-grant-read': 'id=1',
-    'x-amz-tagging-directive': 'REPLACE',
     'x-amz-server-side-encryption': 'AES256',
     'x-amz-server-side-encryption-customer-key': 'x',
     'x-amz-copy-source-server-side-encryption-customer-key': 'x',

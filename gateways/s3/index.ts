@@ -15,7 +15,8 @@
 //   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
 //   replication, website; accelerate may be Suspended only.
 // - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject),
-//   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, POST of browser forms.
+//   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, forms that nobody signed or
+//   that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.
 // - Directory buckets, access points, sessions (CreateSession).

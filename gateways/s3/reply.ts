@@ -97,7 +97,7 @@ export function replyXmlBlocks(call: Answering, document: TextBlocks): void {
   call.response.end();
 }
 
-function replyText(call: Answering, status: number, document: string, headers: string[]): void {
+export function replyText(call: Answering, status: number, document: string, headers: string[]): void {
   headers.push('Content-Type', XML_TYPE, 'Content-Length', String(Buffer.byteLength(document)));
   call.response.writeHead(status, headers);
   call.response.end(document);

@@ -129,11 +129,6 @@ test('what is not built is NotImplemented, and never ignored', async (t) => {
     t.is(await failureOf(put('unbuilt', '', more)), 'NotImplemented 501', JSON.stringify(more));
   }
   t.is(await failureOf(exists('unbuilt')), 'NotFound 404');
-  const form = { 'content-type': 'multipart/form-data; boundary=x' };
-  t.is(
-    errorOf(await server.raw({ method: 'POST', path: `/${Bucket}`, headers: form })),
-    'NotImplemented 501',
-  );
   t.false(server.logged.some((entry) => JSON.stringify(entry).includes('unbuilt')));
 });
 

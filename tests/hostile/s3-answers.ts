@@ -23,6 +23,7 @@ const BAD_REQUEST = [
     'RequestTimeout',
     'TooManyBuckets',
   ],
+  ...['InvalidPolicyDocument', 'MalformedPOSTRequest', 'MaxPostPreDataLengthExceededError'],
   ...['InvalidTag', 'BadRequest', 'XAmzContentSHA256Mismatch', 'RequestHeaderSectionTooLarge'],
 ];
 const FORBIDDEN = [

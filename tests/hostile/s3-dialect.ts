@@ -25,6 +25,7 @@ import {
   spoiltXml,
   tagging,
 } from './s3-documents.ts';
+import { FORM_TYPE, spoiltForm } from './s3-forms.ts';
 
 /** What the attacker finds: all of it the attacker's own but the sentinel. */
 export interface S3Scene {
@@ -99,7 +100,9 @@ export class S3Dialect implements Dialect {
   }
 
   #objects(): ((chance: Chance) => Draft)[] {
-    const { bucket } = this.#scene;
+    const { bucket, key } = this.#scene;
+    const type: HeaderLine = ['Content-Type', FORM_TYPE];
+    const form = (chance: Chance) => spoiltForm(key, systemClock.nowMs(), chance);
     const path = (chance: Chance) => `/${bucket}/k${chance.whole(0, KEYS - 1)}`;
     const content = (chance: Chance) => noise(chance, chance.pick([0, 1, 100, 1_000, 9_000]));
     return [
@@ -111,6 +114,7 @@ export class S3Dialect implements Dialect {
       (chance) => request('PUT', path(chance), '', content(chance), [['If-None-Match', '*']]),
       (chance) => request('PUT', path(chance), '', NOTHING, [['x-amz-copy-source', path(chance)]]),
       (chance) => request('DELETE', path(chance)),
+      (chance) => request('POST', `/${bucket}`, '', form(chance), [type]),
       (chance) =>
         request('PUT', path(chance), '', noise(chance, 12_000), [['x-amz-storage-class', 'GLACIER']]),
     ];
@@ -307,6 +311,8 @@ export class S3Dialect implements Dialect {
     if (draft.query.split('&').includes('delete') && chance.happens(0.95)) {
       headers.push(['Content-MD5', createHash('md5').update(draft.body).digest('base64')]);
     }
+    // Whoever sends a form signs nothing else.
+    if (headers.some(([, value]) => value === FORM_TYPE)) return { ...draft, headers };
     const kind = chance.next();
     if (kind < 0.04) return { ...draft, headers };
     const ready = { ...draft, headers };

@@ -15,6 +15,7 @@ import { deleteObjects } from './delete-objects.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
 import { getObjectAttributes } from './object-attributes.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tags.ts';
+import { postWithoutForm } from './post-object.ts';
 import { getObject, headObject } from './read-object.ts';
 import { restoreObject } from './restore-object.ts';
 import {
@@ -55,6 +56,8 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   AbortMultipartUpload: { needs: 'write-objects', run: abortMultipartUpload },
   ListParts: { needs: 'read-bucket', run: listParts },
   ListMultipartUploads: { needs: 'read-bucket', run: listMultipartUploads },
+  // A browser's form says itself who sent it: dispatch.ts hands it to postForm.
+  PostObject: { needs: 'write-objects', run: postWithoutForm },
   GetObjectAttributes: { needs: 'read-objects', run: getObjectAttributes },
   RestoreObject: { needs: 'write-objects', run: restoreObject },
   GetBucketRequestPayment: { needs: 'read-bucket', run: getting(requestPayment) },
