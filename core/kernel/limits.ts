@@ -352,6 +352,9 @@ export const limits = {
   /** Of a document that configures a bucket. */
   s3ConfigurationBytes: 64 * KIB,
   s3CorsRules: 100,
+  s3WebsiteBytes: 128 * KIB,
+  s3RoutingRules: 50,
+  s3RedirectBytes: 2 * KIB,
   /** Of a form: all that comes before the file, and in how many fields. */
   s3FormFieldsBytes: 20 * KIB,
   s3FormFields: 200,

@@ -44,6 +44,9 @@ async function makeThings(bucket: string, key: AccessKey): Promise<Things> {
     '<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>a</AllowedOrigin>' +
     '</CORSRule></CORSConfiguration>';
   await server.raw({ method: 'PUT', path: `/${bucket}`, query: { cors: '' }, body: cors }, key);
+  const suffix = '<IndexDocument><Suffix>i</Suffix></IndexDocument>';
+  const website = `<WebsiteConfiguration>${suffix}</WebsiteConfiguration>`;
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { website: '' }, body: website }, key);
   const started = await server.raw({ method: 'POST', path: `/${bucket}/k`, query: { uploads: '' } }, key);
   return { bucket, uploadId: /<UploadId>(.*)<\/UploadId>/.exec(started.body)?.[1] ?? '' };
 }

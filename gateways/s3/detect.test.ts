@@ -65,7 +65,7 @@ test('a copy source makes a copy of a put', (t) => {
 const UNBUILT =
   'abac acl analytics encryption intelligent-tiering inventory lifecycle logging ' +
   'metadataConfiguration metadataTable metrics notification object-lock ownershipControls policy ' +
-  'policyStatus publicAccessBlock replication session versioning versions website';
+  'policyStatus publicAccessBlock replication session versioning versions';
 
 test('what is not built of buckets and objects says so by its own name', (t) => {
   for (const name of UNBUILT.split(' ')) t.regex(route(`GET /b?${name}`), /^NotImplemented \w+/, name);

@@ -37,6 +37,9 @@ export type OperationName =
   | 'GetBucketCors'
   | 'PutBucketCors'
   | 'DeleteBucketCors'
+  | 'GetBucketWebsite'
+  | 'PutBucketWebsite'
+  | 'DeleteBucketWebsite'
   | 'GetBucketTagging'
   | 'PutBucketTagging'
   | 'DeleteBucketTagging'
@@ -114,7 +117,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   tagging: { GET: 'GetBucketTagging', PUT: 'PutBucketTagging', DELETE: 'DeleteBucketTagging' },
   versioning: configuration('BucketVersioning'),
   versions: { GET: unbuilt('ListObjectVersions') },
-  website: configuration('BucketWebsite'),
+  website: { GET: 'GetBucketWebsite', PUT: 'PutBucketWebsite', DELETE: 'DeleteBucketWebsite' },
 };
 
 export const OBJECT_SUBRESOURCES: Subresources = {

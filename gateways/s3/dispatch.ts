@@ -15,11 +15,12 @@ import { detect } from './detect.ts';
 import { S3Error, type S3Failure } from './errors.ts';
 import { failureOf } from './failures.ts';
 import { refuseUnbuiltHeaders } from './headers.ts';
-import { type Address, addressOf, type HostNames } from './keys.ts';
+import { type Address, addressOf, type HostNames, siteAddressOf } from './keys.ts';
 import { OPERATIONS } from './operations/operations.ts';
 import { postForm } from './operations/post-object.ts';
 import { type Answering, replyFailure } from './reply.ts';
 import { crossOriginLines, preflight } from './settings/cross-origin.ts';
+import { servePage } from './website/serve-page.ts';
 
 export interface DispatchContext extends GatewayContext {
   readonly hosts: HostNames;
@@ -40,8 +41,17 @@ export async function dispatch(
   let address = NOWHERE;
   let crossOrigin: readonly string[] | undefined;
   try {
-    address = addressOf(rawPath, request.headers.host, gateway.hosts);
+    const site = gateway.hosts.siteOf(request.headers.host);
+    address =
+      site === '' ? addressOf(rawPath, request.headers.host, gateway.hosts) : siteAddressOf(rawPath, site);
     if (asksFirst) return await preflight({ gateway, request, response, requestId }, address);
+    if (site !== '') {
+      if (saysOrigin) crossOrigin = await crossOriginLines(gateway, request, site);
+      const page = { gateway, request, response, requestId, ...address, crossOrigin };
+      const identify = () =>
+        authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
+      return await servePage(page, identify);
+    }
     if (request.method === 'POST' && isForm(request, address, rawQuery)) {
       if (saysOrigin) crossOrigin = await crossOriginLines(gateway, request, address.bucket);
       return await postForm({ gateway, request, response, requestId, ...address, crossOrigin });

@@ -81,6 +81,10 @@ const S3_ERRORS = {
     message: 'The content of the form does not meet the conditions specified in the policy document.',
   },
   InvalidRange: { status: 416, message: 'The requested range is not satisfiable' },
+  InvalidRedirectLocation: {
+    status: 400,
+    message: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+  },
   InvalidRequest: { status: 400, message: 'Invalid Request' },
   InvalidStorageClass: { status: 400, message: 'The storage class you specified is not valid.' },
   InvalidTag: { status: 400, message: 'The tag provided was not a valid tag.' },
@@ -114,6 +118,10 @@ const S3_ERRORS = {
     message:
       'The specified multipart upload does not exist. The upload ID might be invalid, or the multipart ' +
       'upload might have been aborted or completed.',
+  },
+  NoSuchWebsiteConfiguration: {
+    status: 404,
+    message: 'The specified bucket does not have a website configuration',
   },
   NotImplemented: {
     status: 501,

@@ -96,7 +96,6 @@ test('what is not built is refused by name', (t) => {
     'x-amz-object-lock-mode': 'GOVERNANCE',
     'x-amz-bucket-object-lock-enabled': 'true',
     'x-amz-object-ownership': 'ObjectWriter',
-    'x-amz-website-redirect-location': '/x',
     'x-amz-write-offset-bytes': '1',
     'x-amz-checksum-sha512': 'x',
   };

@@ -3,19 +3,21 @@
 // what each does.
 //
 // Routes. Path style `/<bucket>/<key>` at any host; virtual-hosted style at `<bucket>.<domain>`,
-// `<bucket>.s3.<domain>` and `<bucket>.s3.<region>.<domain>`. Keys are taken as they are written: `//`, `.`
+// `<bucket>.s3.<domain>` and `<bucket>.s3.<region>.<domain>`; websites at `<bucket>.s3-website.<domain>` and
+// with `-<region>` or `.<region>` behind `s3-website`. Keys are taken as they are written: `//`, `.`
 // and `..` are parts of a key like any other.
 //
 // Gaps: answered NotImplemented, never ignored.
 // - Versioning: GetBucketVersioning, PutBucketVersioning, ListObjectVersions, any versionId but `null`.
-// - Access by others than the owner: ACLs (the canned `private` and `bucket-owner-full-control` say what is
-//   the case and are accepted), grants, policies, PolicyStatus, PublicAccessBlock, OwnershipControls
-//   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
+// - Access by others than the owner, so that a website too is served to the owner alone: ACLs (the canned
+//   `private` and `bucket-owner-full-control` say what is the case and are accepted), grants, policies,
+//   PolicyStatus, PublicAccessBlock, OwnershipControls (BucketOwnerEnforced is what is the case), BucketAbac.
+//   Anonymous requests are denied.
 // - Configurations of buckets: analytics, encryption,
 //   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
-//   replication, website; accelerate may be Suspended only.
+//   replication; accelerate may be Suspended only.
 // - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject),
-//   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, forms that nobody signed or
+//   torrent, RenameObject, UpdateObjectEncryption, appends, forms that nobody signed or
 //   that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.

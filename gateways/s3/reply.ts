@@ -97,8 +97,14 @@ export function replyXmlBlocks(call: Answering, document: TextBlocks): void {
   call.response.end();
 }
 
-export function replyText(call: Answering, status: number, document: string, headers: string[]): void {
-  headers.push('Content-Type', XML_TYPE, 'Content-Length', String(Buffer.byteLength(document)));
+export function replyText(
+  call: Answering,
+  status: number,
+  document: string,
+  headers: string[],
+  type = XML_TYPE,
+): void {
+  headers.push('Content-Type', type, 'Content-Length', String(Buffer.byteLength(document)));
   call.response.writeHead(status, headers);
   call.response.end(document);
 }

@@ -123,7 +123,6 @@ test('what is not built is NotImplemented, and never ignored', async (t) => {
       ObjectLockRetainUntilDate: new Date(),
       ContentMD5: '1B2M2Y8AsgTpgAmY7PhCfg==',
     },
-    { WebsiteRedirectLocation: '/x' },
     { GrantRead: 'id=1' },
   ] as Partial<PutObjectCommandInput>[]) {
     t.is(await failureOf(put('unbuilt', '', more)), 'NotImplemented 501', JSON.stringify(more));

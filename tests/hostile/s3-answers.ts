@@ -24,7 +24,13 @@ const BAD_REQUEST = [
     'TooManyBuckets',
   ],
   ...['InvalidPolicyDocument', 'MalformedPOSTRequest', 'MaxPostPreDataLengthExceededError'],
-  ...['InvalidTag', 'BadRequest', 'XAmzContentSHA256Mismatch', 'RequestHeaderSectionTooLarge'],
+  ...[
+    'InvalidRedirectLocation',
+    'InvalidTag',
+    'BadRequest',
+    'XAmzContentSHA256Mismatch',
+    'RequestHeaderSectionTooLarge',
+  ],
 ];
 const FORBIDDEN = [
   ...[
@@ -46,9 +52,14 @@ const STATUS_OF = new Map<string, number>([
   ...BAD_REQUEST.map((code) => [code, 400] as const),
   ...FORBIDDEN.map((code) => [code, 403] as const),
   ...CONFLICT.map((code) => [code, 409] as const),
-  ...['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload', 'NoSuchTagSet', 'NoSuchCORSConfiguration'].map(
-    (code) => [code, 404] as const,
-  ),
+  ...[
+    'NoSuchBucket',
+    'NoSuchKey',
+    'NoSuchUpload',
+    'NoSuchTagSet',
+    'NoSuchCORSConfiguration',
+    'NoSuchWebsiteConfiguration',
+  ].map((code) => [code, 404] as const),
   ['MethodNotAllowed', 405],
   ['MissingContentLength', 411],
   ['PreconditionFailed', 412],

@@ -24,6 +24,7 @@ import {
   restoring,
   spoiltXml,
   tagging,
+  website,
 } from './s3-documents.ts';
 import { FORM_TYPE, spoiltForm } from './s3-forms.ts';
 
@@ -134,6 +135,7 @@ export class S3Dialect implements Dialect {
       (chance) => request('PUT', `/${bucket}`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
       () => request('POST', `/${bucket}/k2`, 'restore', Buffer.from(restoring())),
       () => request('PUT', `/${bucket}`, 'requestPayment', Buffer.from(payment())),
+      () => request('PUT', `/${bucket}`, 'website', Buffer.from(website())),
       () => request('PUT', `/${bucket}`, 'cors', Buffer.from(cors())),
       (chance) => request('PUT', `/${bucket}/k1`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
     ];

@@ -42,6 +42,14 @@ export function payment(): string {
   return `<RequestPaymentConfiguration ${NAMESPACE}>${payer}</RequestPaymentConfiguration>`;
 }
 
+export function website(): string {
+  const redirect = '<Redirect><HttpRedirectCode>302</HttpRedirectCode></Redirect>';
+  const condition = '<Condition><KeyPrefixEquals>a</KeyPrefixEquals></Condition>';
+  const rules = `<RoutingRules><RoutingRule>${condition}${redirect}</RoutingRule></RoutingRules>`;
+  const index = '<IndexDocument><Suffix>i</Suffix></IndexDocument>';
+  return `<WebsiteConfiguration ${NAMESPACE}>${index}${rules}</WebsiteConfiguration>`;
+}
+
 const LAUGHS = Array.from({ length: 10 }, (_, index) => {
   const before = index === 0 ? 'lol' : `&l${index - 1};`.repeat(10);
   return `<!ENTITY l${index} "${before}">`;

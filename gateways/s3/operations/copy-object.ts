@@ -7,7 +7,7 @@ import { accept, header, living, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { objectHeadersOf, storageClassOf } from '../headers.ts';
+import { type ObjectHeaders, objectHeadersOf, REDIRECT_LOCATION, storageClassOf } from '../headers.ts';
 import { type Address, copySourceOf } from '../keys.ts';
 import { copyRangeOf } from '../ranges.ts';
 import { isoDate } from '../reply.ts';
@@ -31,11 +31,13 @@ async function copy(call: S3Call): Promise<{ document: string }> {
   const storageClass = storageClassOf(headers);
   const algorithm = algorithmAsked ?? ownAlgorithm(from);
   const onItself = address.bucket === bucket && address.key === key;
-  const changes = replaces || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
+  const redirects = headers[REDIRECT_LOCATION] !== undefined;
+  const changes =
+    replaces || redirects || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
   if (onItself && !changes) throw copyOnItself();
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
   const tags = replacesTags(headers) ? headerTagsOf(headers) : from.tags;
-  const { contentType, headers: kept, metadata } = replaces ? objectHeadersOf(headers) : from;
+  const { contentType, headers: kept, metadata } = describedAs(call, replaces, from);
   const outcome = await objects.put(call.caller, {
     bucket,
     key,
@@ -56,6 +58,16 @@ async function copy(call: S3Call): Promise<{ document: string }> {
     .element('ETag', `"${object.etag}"`);
   addChecksumElements(xml, object);
   return { document: xml.document() };
+}
+
+/** The redirection of a page is never copied with it. */
+function describedAs(call: S3Call, replaces: boolean, from: StoredObject): ObjectHeaders {
+  const said = objectHeadersOf(call.headers);
+  if (replaces) return said;
+  const { [REDIRECT_LOCATION]: _before, ...kept } = from.headers;
+  const redirect = said.headers[REDIRECT_LOCATION];
+  const headers = redirect === undefined ? kept : { ...kept, [REDIRECT_LOCATION]: redirect };
+  return { contentType: from.contentType, headers, metadata: from.metadata };
 }
 
 export function uploadPartCopy(call: S3Call): Promise<void> {

@@ -8,6 +8,7 @@ import { bucketTags } from '../settings/bucket-tags.ts';
 import { crossOrigin } from '../settings/cross-origin.ts';
 import { deleting, getting, putting } from '../settings/setting.ts';
 import { acceleration, requestPayment } from '../settings/switches.ts';
+import { website } from '../settings/website.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './complete-upload.ts';
 import { copyObject, uploadPartCopy } from './copy-object.ts';
@@ -67,6 +68,9 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   GetBucketCors: { needs: 'read-bucket', run: getting(crossOrigin) },
   PutBucketCors: { needs: 'describe-bucket', run: putting(crossOrigin) },
   DeleteBucketCors: { needs: 'describe-bucket', run: deleting(crossOrigin) },
+  GetBucketWebsite: { needs: 'read-bucket', run: getting(website) },
+  PutBucketWebsite: { needs: 'describe-bucket', run: putting(website) },
+  DeleteBucketWebsite: { needs: 'describe-bucket', run: deleting(website) },
   GetBucketTagging: { needs: 'read-bucket', run: getting(bucketTags) },
   PutBucketTagging: { needs: 'describe-bucket', run: putting(bucketTags) },
   DeleteBucketTagging: { needs: 'describe-bucket', run: deleting(bucketTags) },

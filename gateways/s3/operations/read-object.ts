@@ -14,8 +14,8 @@ import { tagCount } from '../tags.ts';
 import { partNumberOf } from './part-number.ts';
 
 /** What is to be answered of an object. */
-interface Reading {
-  readonly status: 200 | 206;
+export interface Reading {
+  readonly status: number;
   readonly offset: number;
   readonly length: number;
   readonly headers: string[];
@@ -23,21 +23,23 @@ interface Reading {
 
 export async function getObject(call: S3Call): Promise<void> {
   const { objects } = call.gateway.cloud;
-  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
-  const reading = plan(call, object);
-  if (!reading) return;
-  const { status, offset, length, headers } = reading;
-  if (length === 0) return replyHead(call, status, headers);
-  const body = new ResponseBody(call.response, status, headers, length);
-  await objects.read(object, offset, length, body);
-  body.end();
+  await readObject(call, living(call, accept(call, await objects.get(call.caller, call.bucket, call.key))));
 }
 
-export async function headObject(call: S3Call): Promise<void> {
-  const { objects } = call.gateway.cloud;
-  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
+export const headObject = getObject;
+
+/** Answers a GET or a HEAD. */
+export async function readObject(call: S3Call, object: StoredObject): Promise<void> {
   const reading = plan(call, object);
-  if (reading) replyHead(call, reading.status, reading.headers);
+  if (reading) await sendObject(call, object, reading);
+}
+
+export async function sendObject(call: S3Call, object: StoredObject, reading: Reading): Promise<void> {
+  const { status, offset, length, headers } = reading;
+  if (length === 0 || call.request.method === 'HEAD') return replyHead(call, status, headers);
+  const body = new ResponseBody(call.response, status, headers, length);
+  await call.gateway.cloud.objects.read(object, offset, length, body);
+  body.end();
 }
 
 /** Judges conditions and range. Undefined: it is answered already, with 304. */
