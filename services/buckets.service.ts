@@ -83,6 +83,10 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
 
   async properties(name: string, caller?: Caller): Promise<Properties | undefined> {
     await this.#context.barrier();
+    return this.known(name, caller);
+  }
+
+  known(name: string, caller?: Caller): Properties | undefined {
     const { buckets } = this.#context;
     return buckets.get(bucketIdOf(buckets, caller?.accountId ?? '', name))?.properties;
   }

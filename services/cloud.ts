@@ -166,6 +166,8 @@ export interface Buckets {
    * asks. For what a gateway has to tell before it knows who calls.
    */
   properties(name: string, caller?: Caller): Promise<Properties | undefined>;
+  /** The same, as this process sees it now. */
+  known(name: string, caller?: Caller): Properties | undefined;
   /** In order of name, those above `after`. */
   list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]>;
   delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>>;

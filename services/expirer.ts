@@ -5,6 +5,7 @@
 import type { Clock } from '#core/kernel/clock.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
+import type { Actor } from '#core/log/event-log.ts';
 import { type ObjectState, objectDecider } from '#core/objects/objects.decider.ts';
 import { objects as objectLifecycle, objectStream } from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
@@ -43,23 +44,35 @@ export class Expirer {
     }
   }
 
-  async #delete(bucket: string, key: string): Promise<boolean> {
-    const { log, objects } = this.#context;
-    const outcome = await runCommand(log, {
-      decider: objectDecider,
-      lifecycle: objectLifecycle,
-      stream: objectStream(bucket, key),
-      command: { type: 'DeleteObject', condition: {} },
-      actor: EXPIRER,
-      view: (): View<ObjectState> | Rejection<'no-such-key'> => {
-        const object = objects.get(bucket, key);
-        if (!object || !isOver(object, this.#clock.nowMs())) return { rejected: 'no-such-key' };
-        return { state: { status: 'present', etag: object.etag }, expect: object.revision };
-      },
-      refresh: () => untilCaughtUp(this.#context),
-    });
-    if (!outcome || isRejected(outcome)) return false;
-    await untilApplied(this.#context, outcome);
-    return true;
+  #delete(bucket: string, key: string): Promise<boolean> {
+    return deleteWhile(this.#context, { bucket, key }, EXPIRER, (object) =>
+      isOver(object, this.#clock.nowMs()),
+    );
   }
+}
+
+/** Deletes the object, at the revision that was found to be due. Resolves to whether it did. */
+export async function deleteWhile(
+  context: Pick<ServiceContext, 'log' | 'runner' | 'objects'>,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+  actor: Actor,
+  isDue: (object: StoredObject) => boolean,
+): Promise<boolean> {
+  const { log, objects } = context;
+  const outcome = await runCommand(log, {
+    decider: objectDecider,
+    lifecycle: objectLifecycle,
+    stream: objectStream(bucket, key),
+    command: { type: 'DeleteObject', condition: {} },
+    actor,
+    view: (): View<ObjectState> | Rejection<'no-such-key'> => {
+      const object = objects.get(bucket, key);
+      if (!object || !isDue(object)) return { rejected: 'no-such-key' };
+      return { state: { status: 'present', etag: object.etag }, expect: object.revision };
+    },
+    refresh: () => untilCaughtUp(context),
+  });
+  if (!outcome || isRejected(outcome)) return false;
+  await untilApplied(context, outcome);
+  return true;
 }

@@ -315,6 +315,11 @@ export const limits = {
   expirerStepObjects: 1_000,
   expireIntervalMs: 60 * 1_000,
 
+  // Objects that end by rules of their bucket.
+  lifecyclePageBuckets: 256,
+  lifecycleDeletionsAtOnce: 32,
+  lifecycleIntervalMs: 60 * 60 * 1_000,
+
   // Objects that are made of others.
   assembledDepth: 10,
   /** Of what is read as one by a prefix. */
@@ -352,6 +357,8 @@ export const limits = {
   /** Of a document that configures a bucket. */
   s3ConfigurationBytes: 64 * KIB,
   s3CorsRules: 100,
+  s3LifecycleBytes: 512 * KIB,
+  s3LifecycleRules: 1_000,
   s3WebsiteBytes: 128 * KIB,
   s3RoutingRules: 50,
   s3RedirectBytes: 2 * KIB,

@@ -47,6 +47,9 @@ async function makeThings(bucket: string, key: AccessKey): Promise<Things> {
   const suffix = '<IndexDocument><Suffix>i</Suffix></IndexDocument>';
   const website = `<WebsiteConfiguration>${suffix}</WebsiteConfiguration>`;
   await server.raw({ method: 'PUT', path: `/${bucket}`, query: { website: '' }, body: website }, key);
+  const rule = '<Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration>';
+  const lifecycle = `<LifecycleConfiguration><Rule>${rule}</Rule></LifecycleConfiguration>`;
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { lifecycle: '' }, body: lifecycle }, key);
   const started = await server.raw({ method: 'POST', path: `/${bucket}/k`, query: { uploads: '' } }, key);
   return { bucket, uploadId: /<UploadId>(.*)<\/UploadId>/.exec(started.body)?.[1] ?? '' };
 }

@@ -150,6 +150,7 @@ export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondi
     case 'BucketNotEmpty':
     case 'InvalidBucketName':
     case 'NoSuchTagSet':
+    case 'NoSuchLifecycleConfiguration':
     case 'NoSuchWebsiteConfiguration':
     case 'NoSuchCORSConfiguration':
       return new S3Error(code, undefined, { BucketName: call.bucket });

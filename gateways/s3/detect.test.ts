@@ -63,7 +63,7 @@ test('a copy source makes a copy of a put', (t) => {
 });
 
 const UNBUILT =
-  'abac acl analytics encryption intelligent-tiering inventory lifecycle logging ' +
+  'abac acl analytics encryption intelligent-tiering inventory logging ' +
   'metadataConfiguration metadataTable metrics notification object-lock ownershipControls policy ' +
   'policyStatus publicAccessBlock replication session versioning versions';
 

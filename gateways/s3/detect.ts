@@ -40,6 +40,9 @@ export type OperationName =
   | 'GetBucketWebsite'
   | 'PutBucketWebsite'
   | 'DeleteBucketWebsite'
+  | 'GetBucketLifecycleConfiguration'
+  | 'PutBucketLifecycleConfiguration'
+  | 'DeleteBucketLifecycle'
   | 'GetBucketTagging'
   | 'PutBucketTagging'
   | 'DeleteBucketTagging'
@@ -95,7 +98,11 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   encryption: configuration('BucketEncryption'),
   'intelligent-tiering': configuration('BucketIntelligentTieringConfiguration'),
   inventory: configuration('BucketInventoryConfiguration'),
-  lifecycle: configuration('BucketLifecycleConfiguration'),
+  lifecycle: {
+    GET: 'GetBucketLifecycleConfiguration',
+    PUT: 'PutBucketLifecycleConfiguration',
+    DELETE: 'DeleteBucketLifecycle',
+  },
   logging: configuration('BucketLogging'),
   metadataConfiguration: {
     ...configuration('BucketMetadataConfiguration'),

@@ -13,12 +13,11 @@
 //   `private` and `bucket-owner-full-control` say what is the case and are accepted), grants, policies,
 //   PolicyStatus, PublicAccessBlock, OwnershipControls (BucketOwnerEnforced is what is the case), BucketAbac.
 //   Anonymous requests are denied.
-// - Configurations of buckets: analytics, encryption,
-//   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
-//   replication; accelerate may be Suspended only.
-// - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject),
-//   torrent, RenameObject, UpdateObjectEncryption, appends, forms that nobody signed or
-//   that are signed as in version 2.
+// - Configurations of buckets: analytics, encryption, intelligent-tiering, inventory, logging, metadata
+//   tables, metrics, notification, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
+//   transitions, and what is about versions.
+// - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject), torrent, RenameObject,
+//   UpdateObjectEncryption, appends, forms that nobody signed or that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.
 // - Directory buckets, access points, sessions (CreateSession).

@@ -70,15 +70,21 @@ function tagsIn(root: XmlElement): Tag[] {
   });
 }
 
+/** @throws S3Error InvalidTag */
+export function checkTag([key, value]: Tag): void {
+  if (key === '' || key.length > limits.s3TagKeyCharacters || !TAG_TEXT.test(key)) {
+    throw new S3Error('InvalidTag', 'The TagKey you have provided is invalid', { TagKey: key });
+  }
+  if (value.length > limits.s3TagValueCharacters || !TAG_TEXT.test(value)) {
+    const details = { TagKey: key, TagValue: value };
+    throw new S3Error('InvalidTag', 'The TagValue you have provided is invalid', details);
+  }
+}
+
 function tagSetOf(tags: readonly Tag[], reserved: string): Tags | undefined {
-  for (const [key, value] of tags) {
-    if (key === '' || key.length > limits.s3TagKeyCharacters || !TAG_TEXT.test(key)) {
-      throw new S3Error('InvalidTag', 'The TagKey you have provided is invalid', { TagKey: key });
-    }
-    if (value.length > limits.s3TagValueCharacters || !TAG_TEXT.test(value)) {
-      const details = { TagKey: key, TagValue: value };
-      throw new S3Error('InvalidTag', 'The TagValue you have provided is invalid', details);
-    }
+  for (const tag of tags) {
+    checkTag(tag);
+    const [key] = tag;
     if (/^aws:/i.test(key)) throw new S3Error('InvalidTag', reserved, { TagKey: key });
   }
   if (new Set(tags.map(([key]) => key)).size < tags.length) {

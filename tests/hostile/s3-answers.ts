@@ -59,6 +59,7 @@ const STATUS_OF = new Map<string, number>([
     'NoSuchTagSet',
     'NoSuchCORSConfiguration',
     'NoSuchWebsiteConfiguration',
+    'NoSuchLifecycleConfiguration',
   ].map((code) => [code, 404] as const),
   ['MethodNotAllowed', 405],
   ['MissingContentLength', 411],

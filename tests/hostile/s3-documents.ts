@@ -50,6 +50,12 @@ export function website(): string {
   return `<WebsiteConfiguration ${NAMESPACE}>${index}${rules}</WebsiteConfiguration>`;
 }
 
+export function lifecycle(): string {
+  const filter = '<Filter><Tag><Key>a</Key><Value>b</Value></Tag></Filter>';
+  const rule = `<ID>r</ID><Status>Enabled</Status>${filter}<Expiration><Days>9</Days></Expiration>`;
+  return `<LifecycleConfiguration ${NAMESPACE}><Rule>${rule}</Rule></LifecycleConfiguration>`;
+}
+
 const LAUGHS = Array.from({ length: 10 }, (_, index) => {
   const before = index === 0 ? 'lol' : `&l${index - 1};`.repeat(10);
   return `<!ENTITY l${index} "${before}">`;

@@ -21,6 +21,7 @@ import {
 } from '../checksums.ts';
 import { unquoted, writeConditionOf } from '../conditions.ts';
 import { S3Error } from '../errors.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
 import { partNumberOf } from './part-number.ts';
@@ -40,7 +41,7 @@ interface ListedPart {
   readonly checksums: ReadonlyMap<ChecksumAlgorithm, string>;
 }
 
-async function complete(call: S3Call, bytes: Uint8Array): Promise<{ document: string }> {
+async function complete(call: S3Call, bytes: Uint8Array): Promise<{ document: string; headers?: string[] }> {
   const { uploads } = call.gateway.cloud;
   const listed = listedParts(bytes);
   const condition = writeConditionOf(call.headers);
@@ -62,7 +63,10 @@ async function complete(call: S3Call, bytes: Uint8Array): Promise<{ document: st
   if ('rejected' in outcome && outcome.rejected === 'no-such-upload') {
     return completedBefore(call, uploadId, listed);
   }
-  return { document: resultDocument(call, accept(call, outcome, condition)) };
+  const object = accept(call, outcome, condition);
+  const told: string[] = [];
+  addExpiration(told, call, object);
+  return { document: resultDocument(call, object), headers: told };
 }
 
 function listedParts(bytes: Uint8Array): readonly ListedPart[] {

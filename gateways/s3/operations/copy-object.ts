@@ -11,6 +11,7 @@ import { type ObjectHeaders, objectHeadersOf, REDIRECT_LOCATION, storageClassOf 
 import { type Address, copySourceOf } from '../keys.ts';
 import { copyRangeOf } from '../ranges.ts';
 import { isoDate } from '../reply.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
 import { headerTagsOf, replacesTags } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
@@ -21,7 +22,7 @@ export function copyObject(call: S3Call): Promise<void> {
   return replySlowly(call, copy(call));
 }
 
-async function copy(call: S3Call): Promise<{ document: string }> {
+async function copy(call: S3Call): Promise<{ document: string; headers: string[] }> {
   const { headers, bucket, key } = call;
   const { objects } = call.gateway.cloud;
   const condition = writeConditionOf(headers);
@@ -57,7 +58,9 @@ async function copy(call: S3Call): Promise<{ document: string }> {
     .plain('LastModified', isoDate(object.modifiedMs))
     .element('ETag', `"${object.etag}"`);
   addChecksumElements(xml, object);
-  return { document: xml.document() };
+  const told: string[] = [];
+  addExpiration(told, call, object);
+  return { document: xml.document(), headers: told };
 }
 
 /** The redirection of a page is never copied with it. */

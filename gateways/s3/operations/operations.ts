@@ -6,6 +6,7 @@ import type { S3Call } from '../call.ts';
 import type { OperationName } from '../detect.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
 import { crossOrigin } from '../settings/cross-origin.ts';
+import { lifecycle } from '../settings/lifecycle.ts';
 import { deleting, getting, putting } from '../settings/setting.ts';
 import { acceleration, requestPayment } from '../settings/switches.ts';
 import { website } from '../settings/website.ts';
@@ -71,6 +72,9 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   GetBucketWebsite: { needs: 'read-bucket', run: getting(website) },
   PutBucketWebsite: { needs: 'describe-bucket', run: putting(website) },
   DeleteBucketWebsite: { needs: 'describe-bucket', run: deleting(website) },
+  GetBucketLifecycleConfiguration: { needs: 'read-bucket', run: getting(lifecycle) },
+  PutBucketLifecycleConfiguration: { needs: 'describe-bucket', run: putting(lifecycle) },
+  DeleteBucketLifecycle: { needs: 'describe-bucket', run: deleting(lifecycle) },
   GetBucketTagging: { needs: 'read-bucket', run: getting(bucketTags) },
   PutBucketTagging: { needs: 'describe-bucket', run: putting(bucketTags) },
   DeleteBucketTagging: { needs: 'describe-bucket', run: deleting(bucketTags) },

@@ -10,6 +10,7 @@ import { invalidArgument, S3Error } from '../errors.ts';
 import { addObjectHeaders, headerText, isArchived, refuseCustomerKey } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
 import { tagCount } from '../tags.ts';
 import { partNumberOf } from './part-number.ts';
 
@@ -60,6 +61,7 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
     if (isArchived(object.storageClass)) headers.push('x-amz-restore', RESTORED_FOR_EVER);
   }
   if (object.tags) headers.push('x-amz-tagging-count', String(tagCount(object.tags)));
+  addExpiration(headers, call, object);
   if (asked) headers.push('Content-Range', contentRange(asked, object.sizeBytes));
   const { part } = asked ?? {};
   if (part) headers.push('x-amz-mp-parts-count', String(object.segments.length));

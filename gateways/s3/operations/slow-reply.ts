@@ -6,7 +6,10 @@ import { failureOf } from '../failures.ts';
 import { failureDocument, replyWhenDone } from '../reply.ts';
 
 /** As replyWhenDone, with S3's error document for what goes wrong under a 200. */
-export function replySlowly(call: S3Call, work: Promise<{ readonly document: string }>): Promise<void> {
+export function replySlowly(
+  call: S3Call,
+  work: Promise<{ readonly document: string; readonly headers?: readonly string[] }>,
+): Promise<void> {
   return replyWhenDone(call, work, (error) => {
     const failure = failureOf(error) ?? new S3Error('InternalError');
     if (failure.status >= 500)

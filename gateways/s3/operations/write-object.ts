@@ -14,6 +14,7 @@ import {
 } from '../conditions.ts';
 import { type ObjectHeaders, objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, replyEmpty } from '../reply.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
 import { headerTagsOf } from '../tags.ts';
 
 type Described = ObjectHeaders & { readonly storageClass: string; tags?: Tags };
@@ -48,6 +49,7 @@ export async function putObject(call: S3Call): Promise<void> {
   const answer = answerHeaders(call);
   answer.push('ETag', `"${object.etag}"`);
   addChecksumHeaders(answer, object);
+  addExpiration(answer, call, object);
   replyEmpty(call, 200, answer);
 }
 
