@@ -6,7 +6,7 @@ import { addTagSet, bucketTagsOf } from '../tags.ts';
 import type { Setting } from './setting.ts';
 
 export const bucketTags: Setting<Tags> = {
-  name: 'tagging',
+  property: 's3/tagging',
   root: 'Tagging',
   missing: 'NoSuchTagSet',
   maxBytes: limits.s3ConfigurationBytes,

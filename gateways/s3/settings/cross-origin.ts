@@ -23,7 +23,7 @@ interface Rule {
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'HEAD'];
 
 export const crossOrigin: Setting<readonly Rule[]> = {
-  name: 'cors',
+  property: 's3/cors',
   root: 'CORSConfiguration',
   missing: 'NoSuchCORSConfiguration',
   maxBytes: limits.s3ConfigurationBytes,

@@ -3,7 +3,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { abortOf, expiryOf, type LifecycleRule } from '#services/lifecycle-rules.ts';
+import { abortOf, expiryOf, LIFECYCLE_PROPERTY, type LifecycleRule } from '#services/lifecycle-rules.ts';
 import type { S3Call } from '../call.ts';
 import { S3Error } from '../errors.ts';
 import { httpDate } from '../reply.ts';
@@ -12,7 +12,7 @@ import { malformed, type XmlElement, type XmlWriter } from '../xml.ts';
 import { type Setting, settingIn } from './setting.ts';
 
 export const lifecycle: Setting<readonly LifecycleRule[]> = {
-  name: 'lifecycle',
+  property: LIFECYCLE_PROPERTY,
   root: 'LifecycleConfiguration',
   missing: 'NoSuchLifecycleConfiguration',
   maxBytes: limits.s3LifecycleBytes,

@@ -8,8 +8,8 @@ import { replyEmpty, replyXml } from '../reply.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
 
 export interface Setting<Value> {
-  /** Of the property. */
-  readonly name: string;
+  /** `s3/<name>` */
+  readonly property: string;
   /** Of the document's element. */
   readonly root: string;
   /** Why there is no document; undefined: there always is one. */
@@ -21,8 +21,6 @@ export interface Setting<Value> {
   write(xml: XmlWriter, value: Value | undefined): void;
 }
 
-const propertyOf = ({ name }: { readonly name: string }): string => `s3/${name}`;
-
 type Properties = StoredBucket['properties'];
 
 // Properties of a bucket stay the same object until they change.
@@ -30,15 +28,15 @@ const decoded = new WeakMap<Properties, Map<string, unknown>>();
 
 /** Undefined where it is not set. */
 export function settingIn<Value>(properties: Properties, setting: Setting<Value>): Value | undefined {
-  const text = properties[propertyOf(setting)];
+  const text = properties[setting.property];
   if (text === undefined) return undefined;
   let known = decoded.get(properties);
   if (!known) {
     known = new Map();
     decoded.set(properties, known);
   }
-  if (!known.has(setting.name)) known.set(setting.name, JSON.parse(text));
-  return known.get(setting.name) as Value;
+  if (!known.has(setting.property)) known.set(setting.property, JSON.parse(text));
+  return known.get(setting.property) as Value;
 }
 
 type Run = (call: S3Call) => Promise<void>;
@@ -74,7 +72,7 @@ export const deleting =
 async function change<Value>(call: S3Call, setting: Setting<Value>, value: Value | undefined): Promise<void> {
   const { buckets } = call.gateway.cloud;
   const bucket = acceptBucket(call, await buckets.get(call.caller, call.bucket));
-  const property = propertyOf(setting);
+  const { property } = setting;
   const text = value === undefined ? undefined : JSON.stringify(value);
   if (bucket.properties[property] === text) return;
   const changes =

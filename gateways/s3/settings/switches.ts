@@ -7,7 +7,7 @@ import { malformed } from '../xml.ts';
 import type { Setting } from './setting.ts';
 
 export const requestPayment: Setting<'Requester'> = {
-  name: 'request-payment',
+  property: 's3/request-payment',
   root: 'RequestPaymentConfiguration',
   missing: undefined,
   maxBytes: limits.s3ConfigurationBytes,
@@ -23,7 +23,7 @@ export const requestPayment: Setting<'Requester'> = {
 };
 
 export const acceleration: Setting<'Suspended'> = {
-  name: 'accelerate',
+  property: 's3/accelerate',
   root: 'AccelerateConfiguration',
   missing: undefined,
   maxBytes: limits.s3ConfigurationBytes,

@@ -33,7 +33,7 @@ export interface Website {
 }
 
 export const website: Setting<Website> = {
-  name: 'website',
+  property: 's3/website',
   root: 'WebsiteConfiguration',
   missing: 'NoSuchWebsiteConfiguration',
   maxBytes: limits.s3WebsiteBytes,
