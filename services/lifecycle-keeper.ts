@@ -25,6 +25,12 @@ export interface LifecycleReport {
   aborted: number;
 }
 
+/** What the rules say, and the rules themselves: others may have come since. */
+interface Judging {
+  readonly due: DueObjects;
+  readonly text: string | undefined;
+}
+
 export class LifecycleKeeper {
   readonly #context: ServiceContext;
   readonly #clock: Clock;
@@ -79,6 +85,7 @@ export class LifecycleKeeper {
     const rules = rulesOf(bucket);
     await this.#abortUploads(bucket.id, rules, report, signal);
     const due = new DueObjects(rules, this.#clock.nowMs());
+    const text = bucket.properties[LIFECYCLE_PROPERTY];
     // Nothing in a bucket is older than the bucket.
     if (due.youngestMs < bucket.createdMs) return signal?.aborted ? begin : undefined;
     for (let after = begin; ; ) {
@@ -87,7 +94,7 @@ export class LifecycleKeeper {
       const asked = { bucket: bucket.id, prefix, delimiter: '', after, limit: limits.s3PageKeys };
       const { objects, truncated, last } = await this.#context.objects.list(asked);
       report.scanned += objects.length;
-      await this.#deleteDue(bucket.id, objects, due, report);
+      await this.#deleteDue(bucket.id, objects, { due, text }, report);
       if (!truncated) return undefined;
       after = last;
       await untilOthersRan();
@@ -97,21 +104,22 @@ export class LifecycleKeeper {
   async #deleteDue(
     bucket: string,
     objects: readonly ListedObject[],
-    due: DueObjects,
+    judging: Judging,
     report: LifecycleReport,
   ): Promise<void> {
-    const candidates = objects.filter((object) => due.mayBeDue(object));
+    const candidates = objects.filter((object) => judging.due.mayBeDue(object));
     for (let at = 0; at < candidates.length; at += limits.lifecycleDeletionsAtOnce) {
       const some = candidates.slice(at, at + limits.lifecycleDeletionsAtOnce);
-      const outcomes = await Promise.all(some.map(({ key }) => this.#delete(bucket, key)));
+      const outcomes = await Promise.all(some.map(({ key }) => this.#delete(bucket, key, judging)));
       report.deleted += outcomes.filter(Boolean).length;
     }
   }
 
-  #delete(bucket: string, key: string): Promise<boolean> {
+  #delete(bucket: string, key: string, { due, text }: Judging): Promise<boolean> {
     return deleteWhile(this.#context, { bucket, key }, ACTOR, (object) => {
-      const rules = rulesOf(this.#context.buckets.get(bucket));
-      return new DueObjects(rules, this.#clock.nowMs()).isDue(object);
+      const now = this.#context.buckets.get(bucket);
+      if (now?.properties[LIFECYCLE_PROPERTY] === text) return due.isDue(object);
+      return new DueObjects(rulesOf(now), this.#clock.nowMs()).isDue(object);
     });
   }
 

@@ -1,5 +1,5 @@
 // Owns the proof that the AWS CLI and curl find in the program what they know of Amazon: tags, CORS,
-// attributes, browsers' forms and websites.
+// attributes, lifecycles, browsers' forms and websites.
 
 import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -90,6 +90,16 @@ test.serial('the attributes of an object', async (t) => {
   await s3api('restore-object', '--key', 'attributes', '--restore-request', 'Days=1');
   t.regex((await s3api('head-object', '--key', 'attributes')).Restore, /ongoing-request="false"/);
   t.is((await s3api('get-bucket-request-payment')).Payer, 'BucketOwner');
+});
+
+test.serial('a lifecycle, which answers tell of', async (t) => {
+  const rule = { ID: 'logs', Status: 'Enabled', Filter: { Prefix: 'logs/' }, Expiration: { Days: 3 } };
+  const configuration = JSON.stringify({ Rules: [rule] });
+  await s3api('put-bucket-lifecycle-configuration', '--lifecycle-configuration', configuration);
+  t.deepEqual((await s3api('get-bucket-lifecycle-configuration')).Rules, [rule]);
+  t.regex((await put('logs/1')).Expiration, /rule-id="logs"/);
+  t.is((await put('other')).Expiration, undefined);
+  await s3api('delete-bucket-lifecycle');
 });
 
 test.serial("a browser's form, by curl", async (t) => {

@@ -54,8 +54,10 @@ function repeated(name: string): S3Error {
 }
 
 function withFileName(fields: Map<string, string>, path: string): ReadonlyMap<string, string> {
-  const key = fields.get('key');
-  if (!key) {
+  // Some browsers say where the file lies with them.
+  const fileName = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+  const key = (fields.get('key') ?? '').replace(/\$\{filename\}/g, () => fileName);
+  if (key === '') {
     throw new S3Error(
       'InvalidArgument',
       "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the " +
@@ -63,11 +65,8 @@ function withFileName(fields: Map<string, string>, path: string): ReadonlyMap<st
       { ArgumentName: 'key', ArgumentValue: '' },
     );
   }
-  // Some browsers say where the file lies with them.
-  const fileName = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
-  const filled = key.replace(/\$\{filename\}/g, () => fileName);
-  checkKey(filled);
-  return fields.set('key', filled);
+  checkKey(key);
+  return fields.set('key', key);
 }
 
 const HEADERS = [

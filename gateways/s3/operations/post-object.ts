@@ -16,6 +16,7 @@ import { type Form, formOf, headersOf, notAForm } from '../forms/form-fields.ts'
 import { judgeForm, type PostPolicy, postPolicyOf } from '../forms/policy-document.ts';
 import { headerText, objectHeadersOf, refuseUnbuiltHeaders, storageClassOf } from '../headers.ts';
 import { answerHeaders, replyEmpty, replyText } from '../reply.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
 import { objectTagsOf } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 
@@ -36,14 +37,19 @@ export async function postForm(call: FormCall): Promise<void> {
   try {
     const parts = new FormParts(body, boundaryOf(request.headers['content-type']) ?? '', notAForm);
     const form = await formOf(parts[Symbol.asyncIterator]());
-    const object = await store(call, form);
-    reply(call, form.fields, object);
+    reply(form.fields, await store(call, form));
   } finally {
     body.cancel();
   }
 }
 
-async function store(call: FormCall, { fields, file }: Form): Promise<StoredObject> {
+/** What was made, by the call that its sender could have made. */
+interface Stored {
+  readonly call: S3Call;
+  readonly object: StoredObject;
+}
+
+async function store(call: FormCall, { fields, file }: Form): Promise<Stored> {
   const { gateway, bucket } = call;
   // Who says nothing of a policy says not who they are.
   if (!fields.has('policy')) throw new S3Error('AccessDenied');
@@ -58,7 +64,8 @@ async function store(call: FormCall, { fields, file }: Form): Promise<StoredObje
   const key = fields.get('key') ?? '';
   const caller = { accountId, role, requestId: call.requestId };
   const made: S3Call = { ...call, auth, caller, headers, query: NO_QUERY, key };
-  return put(made, headers, fields.get('tagging'), capped(file, policy.size));
+  const object = await put(made, headers, fields.get('tagging'), capped(file, policy.size));
+  return { call: made, object };
 }
 
 const UNSIGNED = {
@@ -121,7 +128,7 @@ async function* capped(file: AsyncIterable<Buffer>, size: PostPolicy['size']): A
   }
 }
 
-function reply(call: FormCall, fields: ReadonlyMap<string, string>, object: StoredObject): void {
+function reply(fields: ReadonlyMap<string, string>, { call, object }: Stored): void {
   const { key, etag } = object;
   const path = `${call.bucket}/${key}`.split('/').map(encodeURIComponent).join('/');
   const location = `http://${call.request.headers.host ?? ''}/${path}`;
@@ -129,6 +136,7 @@ function reply(call: FormCall, fields: ReadonlyMap<string, string>, object: Stor
   const headers = answerHeaders(call);
   headers.push('ETag', `"${etag}"`);
   addChecksumHeaders(headers, object);
+  addExpiration(headers, call, object);
   if (redirect) {
     for (const [name, value] of Object.entries({ bucket: call.bucket, key, etag: `"${etag}"` })) {
       redirect.searchParams.append(name, value);
