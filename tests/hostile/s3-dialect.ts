@@ -73,6 +73,11 @@ const AMZ_HEADERS = [
   ...['write-offset-bytes', 'if-match-size', 'unknown', 'bucket-region', 'max-parts', 'part-number-marker'],
 ].map((name) => `x-amz-${name}`);
 
+const ASKING: HeaderLine[] = [
+  ['Origin', 'http://a'],
+  ['Access-Control-Request-Method', 'GET'],
+];
+
 const request = (
   method: string,
   path: string,
@@ -104,6 +109,7 @@ export class S3Dialect implements Dialect {
   #objects(): ((chance: Chance) => Draft)[] {
     const { bucket, key } = this.#scene;
     const type: HeaderLine = ['Content-Type', FORM_TYPE];
+    const site = `${bucket}.s3-website.localhost`;
     const form = (chance: Chance) => spoiltForm(key, systemClock.nowMs(), chance);
     const path = (chance: Chance) => `/${bucket}/k${chance.whole(0, KEYS - 1)}`;
     const content = (chance: Chance) => noise(chance, chance.pick([0, 1, 100, 1_000, 9_000]));
@@ -117,6 +123,8 @@ export class S3Dialect implements Dialect {
       (chance) => request('PUT', path(chance), '', NOTHING, [['x-amz-copy-source', path(chance)]]),
       (chance) => request('DELETE', path(chance)),
       (chance) => request('POST', `/${bucket}`, '', form(chance), [type]),
+      (chance) => request('GET', `/k${chance.whole(0, KEYS)}`, '', NOTHING, [['Host', site]]),
+      (chance) => request('OPTIONS', path(chance), '', NOTHING, ASKING),
       (chance) =>
         request('PUT', path(chance), '', noise(chance, 12_000), [['x-amz-storage-class', 'GLACIER']]),
     ];
@@ -183,6 +191,14 @@ export class S3Dialect implements Dialect {
     {
       name: 'an x-amz header spoilt',
       mangle: (draft, chance) => withHeader(draft, chance.pick(AMZ_HEADERS), chance.pick(TEXTS)),
+    },
+    {
+      name: 'an origin spoilt',
+      mangle: (draft, chance) => withHeader(draft, 'Origin', `h${chance.pick(TEXTS)}`),
+    },
+    {
+      name: 'names of headers spoilt',
+      mangle: (draft, chance) => withHeader(draft, 'Access-Control-Request-Headers', chance.pick(TEXTS)),
     },
     {
       name: 'a document spoilt',

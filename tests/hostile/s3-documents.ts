@@ -28,8 +28,9 @@ export function tagging(key: string): string {
 }
 
 export function cors(): string {
-  const rule = '<AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin><ID>a</ID>';
-  return `<CORSConfiguration ${NAMESPACE}><CORSRule>${rule}</CORSRule></CORSConfiguration>`;
+  const rule = '<AllowedMethod>GET</AllowedMethod><AllowedOrigin>h*</AllowedOrigin>';
+  const all = '<AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ID>a</ID>';
+  return `<CORSConfiguration ${NAMESPACE}><CORSRule>${rule}${all}</CORSRule></CORSConfiguration>`;
 }
 
 export function restoring(): string {

@@ -17,13 +17,14 @@ export interface Form {
 export async function formOf(parts: AsyncIterator<FormPart>): Promise<Form> {
   const fields = new Map<string, string>();
   let sizeBytes = 0;
-  for (;;) {
+  for (let count = 0; ; count++) {
     const { value: part, done } = await parts.next();
     if (done) throw oneFile();
     const name = (part.disposition.get('name') ?? '').toLowerCase();
     if (name === 'file') {
       return { fields: withFileName(fields, part.disposition.get('filename') ?? ''), file: part.body };
     }
+    if (count >= limits.s3FormFields) throw new S3Error('MaxPostPreDataLengthExceededError');
     const pieces: Buffer[] = [];
     sizeBytes += name.length;
     for await (const piece of part.body) {
@@ -32,7 +33,6 @@ export async function formOf(parts: AsyncIterator<FormPart>): Promise<Form> {
       // What is kept must not keep all that it came with.
       pieces.push(Buffer.from(piece));
     }
-    if (fields.size >= limits.s3FormFields) throw new S3Error('MaxPostPreDataLengthExceededError');
     if (name === '') continue;
     if (fields.has(name)) throw repeated(name);
     fields.set(name, Buffer.concat(pieces).toString());
