@@ -15,6 +15,7 @@ import { S3Error } from '../errors.ts';
 import { type Form, formOf, headersOf, notAForm } from '../forms/form-fields.ts';
 import { judgeForm, type PostPolicy, postPolicyOf } from '../forms/policy-document.ts';
 import { headerText, objectHeadersOf, refuseUnbuiltHeaders, storageClassOf } from '../headers.ts';
+import { may } from '../may.ts';
 import { answerHeaders, replyEmpty, replyText } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
 import { objectTagsOf } from '../tags.ts';
@@ -64,6 +65,7 @@ async function store(call: FormCall, { fields, file }: Form): Promise<Stored> {
   const key = fields.get('key') ?? '';
   const caller = { accountId, role, requestId: call.requestId };
   const made: S3Call = { ...call, auth, caller, headers, query: NO_QUERY, key };
+  if (!(await may(made, 'write-objects'))) throw new S3Error('AccessDenied');
   const object = await put(made, headers, fields.get('tagging'), capped(file, policy.size));
   return { call: made, object };
 }

@@ -1,6 +1,6 @@
 // Owns the website of a bucket (Amazon S3 User Guide, "Hosting a static website using Amazon S3"): what is
-// answered at its own address, to a browser. Guarantee: nothing of an object is served to whom mayRead says
-// no; redirections are for everybody.
+// answered at its own address, to a browser. Guarantee: nothing of an object is served to who may not
+// read it (may.ts); redirections are for everybody.
 
 import type { HttpRequest } from '#gateways/edge/http-messages.ts';
 import { escapeXml } from '#gateways/edge/xml-text.ts';
@@ -9,6 +9,7 @@ import { accept, type GatewayContext, living, type S3Call } from '../call.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { addObjectHeaders, headerText, REDIRECT_LOCATION } from '../headers.ts';
+import { may } from '../may.ts';
 import { readObject, sendObject } from '../operations/read-object.ts';
 import { type Answering, answerHeaders, httpDate, replyEmpty, replyHead, replyText } from '../reply.ts';
 import { settingIn } from '../settings/setting.ts';
@@ -82,13 +83,8 @@ async function serve(page: PageCall, site: Website, identify: () => S3Call | Pro
   await serveErrorPage(page, { ...call, key: site.errorKey }, failure);
 }
 
-/** Whether this caller may read this object: asked of each that a page is made of. */
-async function mayRead({ gateway, caller, bucket }: S3Call): Promise<boolean> {
-  return gateway.cloud.buckets.allows(caller, 'read-objects', bucket);
-}
-
 async function objectOf(call: S3Call): Promise<StoredObject> {
-  if (!(await mayRead(call))) throw new S3Error('AccessDenied');
+  if (!(await may(call, 'read-objects'))) throw new S3Error('AccessDenied');
   return living(call, accept(call, await call.gateway.cloud.objects.get(call.caller, call.bucket, call.key)));
 }
 
