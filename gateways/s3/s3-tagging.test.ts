@@ -139,6 +139,18 @@ test('what is no tag of an object is refused', async (t) => {
   }
 });
 
+test('a bucket is made with tags', async (t) => {
+  const CreateBucketConfiguration = { Tags: [{ Key: 'made', Value: 'with' }] };
+  await s3.send(new CreateBucketCommand({ Bucket: 'made-tagged', CreateBucketConfiguration }));
+  const { TagSet } = await s3.send(new GetBucketTaggingCommand({ Bucket: 'made-tagged' }));
+  t.deepEqual(TagSet, CreateBucketConfiguration.Tags);
+  const wrong = { CreateBucketConfiguration: { Tags: [{ Key: 'aws:x', Value: '' }] } };
+  t.is(
+    await failureOf(s3.send(new CreateBucketCommand({ Bucket: 'made-wrong', ...wrong }))),
+    'InvalidTag 400',
+  );
+});
+
 test('a bucket has tags of its own', async (t) => {
   const get = () => s3.send(new GetBucketTaggingCommand({ Bucket }));
   t.is(await failureOf(get()), 'NoSuchTagSet 404');

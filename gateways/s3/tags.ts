@@ -16,7 +16,7 @@ const HEADER = 'x-amz-tagging';
 
 /** The tags of an object in a `Tagging` document. @throws S3Error MalformedXML, InvalidTag */
 export function objectTagsOf(document: Uint8Array): Tags | undefined {
-  const tags = tagsIn(readXml(document, 'Tagging'));
+  const tags = tagsIn(tagSetIn(readXml(document, 'Tagging')));
   // Amazon's own answer names it BadRequest, as it does for the header; its clients' suites know InvalidTag.
   if (tags.length > limits.s3ObjectTags) throw new S3Error('InvalidTag', TOO_MANY_OF_AN_OBJECT);
   return tagSetOf(tags, 'Your TagKey cannot be prefixed with aws:');
@@ -24,7 +24,12 @@ export function objectTagsOf(document: Uint8Array): Tags | undefined {
 
 /** The tags of a bucket. @throws S3Error MalformedXML, InvalidTag, BadRequest */
 export function bucketTagsOf(root: XmlElement): Tags {
-  const tags = tagsIn(root);
+  return bucketTagsIn(tagSetIn(root));
+}
+
+/** @param set its children are the tags */
+export function bucketTagsIn(set: XmlElement): Tags {
+  const tags = tagsIn(set);
   if (tags.length > limits.s3BucketTags) {
     throw new S3Error('BadRequest', `Bucket tag count cannot be greater than ${limits.s3BucketTags}`);
   }
@@ -58,9 +63,13 @@ export function replacesTags(headers: IncomingHttpHeaders): boolean {
 
 const TOO_MANY_OF_AN_OBJECT = `Object tags cannot be greater than ${limits.s3ObjectTags}`;
 
-function tagsIn(root: XmlElement): Tag[] {
+function tagSetIn(root: XmlElement): XmlElement {
   const set = root.expect(['TagSet']).child('TagSet');
   if (!set) throw malformed();
+  return set;
+}
+
+function tagsIn(set: XmlElement): Tag[] {
   return set.expect([], ['Tag']).children.map((tag) => {
     tag.expect(['Key', 'Value']);
     const key = tag.textOf('Key');

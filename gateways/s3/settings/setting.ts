@@ -69,7 +69,11 @@ export const deleting =
     replyEmpty(call, 204);
   };
 
-async function change<Value>(call: S3Call, setting: Setting<Value>, value: Value | undefined): Promise<void> {
+export async function change<Value>(
+  call: S3Call,
+  setting: Setting<Value>,
+  value: Value | undefined,
+): Promise<void> {
   const { buckets } = call.gateway.cloud;
   const bucket = acceptBucket(call, await buckets.get(call.caller, call.bucket));
   const { property } = setting;
