@@ -51,6 +51,7 @@ const LAYERS: readonly { files: RegExp; may: readonly RegExp[]; typesOf?: readon
     files: /^gateways\/[a-z0-9-]+\//,
     may: [
       KERNEL,
+      /^core\/policy\//,
       /^services\//,
       /^gateways\/edge\//,
       /^projections\/[a-z-]+\/[a-z-]+\.query\.ts$/,

@@ -327,6 +327,11 @@ export const limits = {
   /** That are followed from one to the next. */
   links: 2,
 
+  // Policies (Amazon S3 User Guide, "Bucket policies"), and what judging one request by one may cost, in
+  // characters looked at.
+  policyBytes: 20 * KIB,
+  policySteps: 1_000_000,
+
   // S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits", "Bucket restrictions", "Creating object
   // key names").
   s3PutBytes: 5 * GIB,
