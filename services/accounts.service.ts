@@ -81,6 +81,8 @@ class AccountUseCases implements AccountService {
   readonly #opened = new Map<string, OpenedKey>();
   /** By access key id. */
   readonly #fetching = new Map<string, Promise<void>>();
+  /** Ids of accounts, which never change, by canonical id. */
+  readonly #canonical = new Map<string, string>();
   readonly #context: ServiceContext;
   readonly #keys: SubjectKeys;
   readonly #identity: Identity;
@@ -155,7 +157,9 @@ class AccountUseCases implements AccountService {
     const secret = await this.#secretOf(accessKeyId, sealed, () => users.ec2Secret(accessKeyId));
     if (secret === undefined) return undefined;
     const { id: accountId, name: accountName } = project;
-    const owner = { accountId, accountName, canonicalId: canonicalIdOf(accountId), role, secret };
+    const canonicalId = canonicalIdOf(accountId);
+    const who = { id: user.id, name: user.name };
+    const owner = { accountId, accountName, canonicalId, role, secret, user: who };
     return { sealed, owner, isAccounts: false };
   }
 
@@ -174,6 +178,28 @@ class AccountUseCases implements AccountService {
     const displayName =
       accounts.get(accountId)?.name ?? identity.get('project', accountId)?.name ?? accountId;
     return { canonicalId: canonicalIdOf(accountId), displayName };
+  }
+
+  async byCanonicalId(canonicalId: string): Promise<string | undefined> {
+    await this.#context.barrier();
+    const known = this.#canonical.get(canonicalId);
+    if (known !== undefined) return known;
+    const isIts = ({ id }: { readonly id: string }) => canonicalIdOf(id) === canonicalId;
+    const [project] = await this.#context.identity.list('project', 1, isIts);
+    if (!project) return undefined;
+    if (this.#canonical.size >= limits.openedSecrets) this.#canonical.clear();
+    this.#canonical.set(canonicalId, project.id);
+    return project.id;
+  }
+
+  async byEmail(email: string): Promise<readonly string[]> {
+    await this.#context.barrier();
+    const wanted = email.toLowerCase();
+    const all = await this.#context.accounts.all();
+    return all
+      .filter((account) => account.email?.toLowerCase() === wanted)
+      .slice(0, 2)
+      .map(({ id }) => id);
   }
 
   async addAccount(

@@ -12,7 +12,7 @@ import type { BucketUsage } from '#projections/usage-by-bucket/usage-by-bucket.q
 import { bucketIdOf, newBucketId } from './bucket-names.ts';
 import type { BucketRejection, Buckets, Caller, NewBucketOptions, Space } from './cloud.ts';
 import { actorOf, type ServiceContext } from './context.ts';
-import { isEnough, PERMISSIONS, type Permission } from './permissions.ts';
+import { isEnough, type Permission } from './permissions.ts';
 import { SecretProperties } from './secret-properties.ts';
 import { runBucketCommand, settleBucket } from './settle-bucket.ts';
 import { changeSpace } from './spaces.ts';
@@ -53,17 +53,14 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     return bucket.owner === caller.accountId ? bucket : { rejected: 'access-denied' };
   }
 
-  allows(caller: Caller, permission: Permission, name: string): boolean | Promise<boolean> {
-    if (this.#allowsNow(caller, permission, name)) return true;
-    // Another gateway may have given the name to the caller a moment ago.
-    const behind = this.#context.barrier();
-    return behind ? behind.then(() => this.#allowsNow(caller, permission, name)) : false;
+  named(accountId: string, name: string): StoredBucket | undefined {
+    const { buckets } = this.#context;
+    return buckets.get(bucketIdOf(buckets, accountId, name));
   }
 
-  #allowsNow(caller: Caller, permission: Permission, name: string): boolean {
-    if (PERMISSIONS[permission].on === 'project') return isEnough(caller.role, permission);
-    const found = this.find(caller, this.idOf(caller, name), permission);
-    return !(isRejected(found) && found.rejected === 'access-denied');
+  async latest(accountId: string, name: string): Promise<StoredBucket | undefined> {
+    await this.#context.barrier();
+    return this.named(accountId, name);
   }
 
   async settle(caller: Caller, id: string): Promise<void> {

@@ -25,13 +25,15 @@ import type {
   WrittenBlob,
 } from '#storage-nodes/stream/blob-stream.ts';
 import type { Readable } from './assembled-objects.ts';
-import type { Permission, Role } from './permissions.ts';
+import type { Role } from './permissions.ts';
 
 export interface Caller {
   /** The project that it calls for. */
   readonly accountId: string;
   /** Who calls, where that is known apart from the project. */
   readonly userId?: string;
+  /** The account that owns what the call makes, where that is not the project's. */
+  readonly ownerId?: string;
   /** There. */
   readonly role: Role;
   readonly requestId: string;
@@ -106,6 +108,7 @@ export interface StartUploadRequest {
   readonly checksumAlgorithm?: string;
   readonly checksumType?: string;
   readonly tags?: Tags;
+  readonly grants?: string;
 }
 
 export interface PutPartRequest {
@@ -150,10 +153,13 @@ export interface Space extends StoredSpace {
 /** Names are those of the caller's: docs/decisions/0015-one-namespace.md. */
 export interface Buckets {
   /**
-   * Whether the caller may do that at the bucket, to be asked before anything else of a request is read;
-   * every use case judges it again. A bucket that is not there is in nobody's way.
+   * The bucket that the account, or nobody in particular (''), means by the name, as this process sees it now,
+   * whoever's it is: for who judges by more than roles what may be done there. Every use case judges by the
+   * bucket's owner and the role again.
    */
-  allows(caller: Caller, permission: Permission, name: string): boolean | Promise<boolean>;
+  named(accountId: string, name: string): StoredBucket | undefined;
+  /** The same, after whatever was acknowledged before the call. */
+  latest(accountId: string, name: string): Promise<StoredBucket | undefined>;
   create(
     caller: Caller,
     name: string,
@@ -220,6 +226,13 @@ export interface Objects {
     key: string,
     tags: Tags | undefined,
   ): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** Other grants for the same object, which is no younger for it. */
+  grant(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    grants: string,
+  ): Promise<StoredObject | Rejection<ObjectRejection>>;
   /**
    * Streams bytes `offset` to `offset + length` of the object.
    * @throws Fault `conflict` before the first byte where it is made of others that are not what they were.
@@ -266,6 +279,8 @@ export interface AccessKeyOwner {
   readonly canonicalId: string;
   readonly role: Role;
   readonly secret: string;
+  /** Who has the key, where that is a user and not the account itself. */
+  readonly user?: { readonly id: string; readonly name: string };
 }
 
 export interface Accounts {
@@ -278,6 +293,10 @@ export interface Accounts {
   fetchAccessKey(accessKeyId: string): Promise<void>;
   /** Display name and canonical id of an account, for owners in listings. */
   owner(accountId: string): { readonly canonicalId: string; readonly displayName: string };
+  /** The account of that canonical id; undefined where there is none. */
+  byCanonicalId(canonicalId: string): Promise<string | undefined>;
+  /** The accounts that have that address, two at most. */
+  byEmail(email: string): Promise<readonly string[]>;
 }
 
 export interface Cloud {

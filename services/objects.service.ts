@@ -153,7 +153,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
       ...draft,
       sizeBytes: draft.assembly ? assembledBytes(draft.assembly) : sizeBytes,
       segments,
-      owner: caller.accountId,
+      owner: caller.ownerId ?? caller.accountId,
     };
     const command = { type: 'PutObject', content, condition } as const;
     return nameOrDiscard(this.#context, written, () =>
@@ -221,6 +221,15 @@ class ObjectUseCases implements Objects, ObjectWriter {
       const { tags: _tags, ...kept } = contentOf(object);
       return tags ? { ...kept, tags } : kept;
     });
+  }
+
+  grant(
+    caller: Caller,
+    name: string,
+    key: string,
+    grants: string,
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
+    return this.#change(caller, name, key, 'TagObject', (object) => ({ ...contentOf(object), grants }));
   }
 
   /** The same bytes, of which something else is known. */

@@ -77,7 +77,7 @@ class UploadUseCases implements Uploads {
     const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, request.key, {});
     if (refused) return refused;
     const uploadId = newId(this.#context.random);
-    const upload = { ...described, owner: caller.accountId };
+    const upload = { ...described, owner: caller.ownerId ?? caller.accountId };
     const outcome = await runCommand(this.#context.log, {
       decider: uploadDecider,
       lifecycle: uploadLifecycle,

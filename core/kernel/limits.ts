@@ -345,6 +345,7 @@ export const limits = {
   s3TextBlockBytes: 64 * KIB,
   s3SpareTextBlocks: 64,
   s3DeleteKeys: 1_000,
+  s3Grants: 100,
   s3XmlBytes: 2 * MIB,
   s3XmlDepth: 16,
   s3BucketsPerAccount: 10_000,

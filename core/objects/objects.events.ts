@@ -87,6 +87,8 @@ export const contentFields = {
   expiresMs: optional(uint(13)),
   /** Absent where there are none. */
   tags: optional(record(18, tagFields)),
+  /** Who may do what with it beside its owner, in the words of the dialect that wrote it. */
+  grants: optional(text(17)),
 } as const;
 export type Content = DataOf<typeof contentFields>;
 
@@ -110,7 +112,7 @@ export const objects = lifecycle('objects', {
       to: 'present',
       data: { ...contentFields, uploadId: optional(text(20)) },
     },
-    /** The same bytes and description with other tags: it is as young as it was. */
+    /** The same bytes and description with other tags or grants: it is as young as it was. */
     ObjectTagged: {
       id: 10,
       from: ['present'],

@@ -24,6 +24,7 @@ export const uploads = lifecycle('uploads', {
         checksumAlgorithm: optional(text(7)),
         checksumType: optional(text(8)),
         tags: optional(record(18, tagFields)),
+        grants: optional(text(17)),
       },
     },
     /** The object's own event (ObjectCompleted) is the commit; this one closes the upload. */

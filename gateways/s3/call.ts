@@ -149,6 +149,8 @@ export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondi
     case 'BucketAlreadyOwnedByYou':
     case 'BucketNotEmpty':
     case 'InvalidBucketName':
+    case 'NoSuchBucketPolicy':
+    case 'NoSuchPublicAccessBlockConfiguration':
     case 'NoSuchTagSet':
     case 'NoSuchLifecycleConfiguration':
     case 'NoSuchWebsiteConfiguration':

@@ -63,13 +63,13 @@ test('a copy source makes a copy of a put', (t) => {
 });
 
 const UNBUILT =
-  'abac acl analytics encryption intelligent-tiering inventory logging ' +
-  'metadataConfiguration metadataTable metrics notification object-lock ownershipControls policy ' +
-  'policyStatus publicAccessBlock replication session versioning versions';
+  'abac analytics encryption intelligent-tiering inventory logging ' +
+  'metadataConfiguration metadataTable metrics notification object-lock ' +
+  'replication session versioning versions';
 
 test('what is not built of buckets and objects says so by its own name', (t) => {
   for (const name of UNBUILT.split(' ')) t.regex(route(`GET /b?${name}`), /^NotImplemented \w+/, name);
-  for (const name of ['acl', 'retention', 'legal-hold', 'torrent']) {
+  for (const name of ['retention', 'legal-hold', 'torrent']) {
     t.regex(route(`GET /b/k?${name}`), /^NotImplemented Get\w+/, name);
   }
   t.regex(route('POST /b/k?select&select-type=2'), /^NotImplemented/);

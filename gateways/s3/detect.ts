@@ -34,6 +34,20 @@ export type OperationName =
   | 'PutBucketRequestPayment'
   | 'GetBucketAccelerateConfiguration'
   | 'PutBucketAccelerateConfiguration'
+  | 'GetBucketPolicy'
+  | 'PutBucketPolicy'
+  | 'DeleteBucketPolicy'
+  | 'GetBucketPolicyStatus'
+  | 'GetPublicAccessBlock'
+  | 'PutPublicAccessBlock'
+  | 'DeletePublicAccessBlock'
+  | 'GetBucketOwnershipControls'
+  | 'PutBucketOwnershipControls'
+  | 'DeleteBucketOwnershipControls'
+  | 'GetBucketAcl'
+  | 'PutBucketAcl'
+  | 'GetObjectAcl'
+  | 'PutObjectAcl'
   | 'GetBucketCors'
   | 'PutBucketCors'
   | 'DeleteBucketCors'
@@ -92,7 +106,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   delete: { POST: 'DeleteObjects' },
   abac: configuration('BucketAbac'),
   accelerate: { GET: 'GetBucketAccelerateConfiguration', PUT: 'PutBucketAccelerateConfiguration' },
-  acl: configuration('BucketAcl'),
+  acl: { GET: 'GetBucketAcl', PUT: 'PutBucketAcl' },
   analytics: configuration('BucketAnalyticsConfiguration'),
   cors: { GET: 'GetBucketCors', PUT: 'PutBucketCors', DELETE: 'DeleteBucketCors' },
   encryption: configuration('BucketEncryption'),
@@ -114,10 +128,18 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   metrics: configuration('BucketMetricsConfiguration'),
   notification: configuration('BucketNotificationConfiguration'),
   'object-lock': configuration('ObjectLockConfiguration'),
-  ownershipControls: configuration('BucketOwnershipControls'),
-  policy: configuration('BucketPolicy'),
-  policyStatus: configuration('BucketPolicyStatus'),
-  publicAccessBlock: configuration('PublicAccessBlock'),
+  ownershipControls: {
+    GET: 'GetBucketOwnershipControls',
+    PUT: 'PutBucketOwnershipControls',
+    DELETE: 'DeleteBucketOwnershipControls',
+  },
+  policy: { GET: 'GetBucketPolicy', PUT: 'PutBucketPolicy', DELETE: 'DeleteBucketPolicy' },
+  policyStatus: { GET: 'GetBucketPolicyStatus' },
+  publicAccessBlock: {
+    GET: 'GetPublicAccessBlock',
+    PUT: 'PutPublicAccessBlock',
+    DELETE: 'DeletePublicAccessBlock',
+  },
   replication: configuration('BucketReplication'),
   requestPayment: { GET: 'GetBucketRequestPayment', PUT: 'PutBucketRequestPayment' },
   session: { GET: unbuilt('CreateSession') },
@@ -135,7 +157,7 @@ export const OBJECT_SUBRESOURCES: Subresources = {
     POST: 'CompleteMultipartUpload',
     DELETE: 'AbortMultipartUpload',
   },
-  acl: configuration('ObjectAcl'),
+  acl: { GET: 'GetObjectAcl', PUT: 'PutObjectAcl' },
   attributes: { GET: 'GetObjectAttributes' },
   encryption: { PUT: unbuilt('UpdateObjectEncryption') },
   'legal-hold': configuration('ObjectLegalHold'),

@@ -7,6 +7,7 @@ import { boundaryOf } from '#gateways/edge/form-parts.ts';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
+import { asTold, authorise, callerOf } from './access/authorise.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { BodyRefused } from './auth/refusal.ts';
 import { acceptBucket, type GatewayContext, header, Query, type S3Call } from './call.ts';
@@ -40,6 +41,7 @@ export async function dispatch(
   const saysOrigin = request.headers.origin !== undefined && !asksFirst;
   let address = NOWHERE;
   let crossOrigin: readonly string[] | undefined;
+  let call: S3Call | undefined;
   try {
     const site = gateway.hosts.siteOf(request.headers.host);
     address =
@@ -57,7 +59,7 @@ export async function dispatch(
       return await postForm({ gateway, request, response, requestId, ...address, crossOrigin });
     }
     const made = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
-    let call = made instanceof Promise ? await made : made;
+    call = made instanceof Promise ? await made : made;
     if (saysOrigin) {
       crossOrigin = await crossOriginLines(gateway, request, address.bucket, call.caller);
       call = { ...call, crossOrigin };
@@ -66,14 +68,15 @@ export async function dispatch(
     const copies = !reads && call.headers['x-amz-copy-source'] !== undefined;
     const { query } = call;
     const name = detect({ method: request.method ?? '', ...address, query, copies });
-    const { needs, run } = OPERATIONS[name];
-    const allowed = gateway.cloud.buckets.allows(call.caller, needs, address.bucket);
-    if (!(typeof allowed === 'boolean' ? allowed : await allowed)) throw new S3Error('AccessDenied');
+    const judged = authorise(call, name);
+    const caller = judged instanceof Promise ? await judged : judged;
+    if (caller !== call.caller) call = { ...call, caller };
     if (!reads) refuseUnbuiltHeaders(call.headers);
     if (call.headers['x-amz-expected-bucket-owner'] !== undefined) await checkExpectedOwner(call);
-    await run(call);
+    await OPERATIONS[name].run(call);
   } catch (error) {
-    const failure = failureOf(error);
+    let failure = failureOf(error);
+    if (failure && call) failure = await asTold(call, failure);
     // What is not built is the client's affair; whatever else is a 5xx is ours.
     if (!failure || (failure.status >= 500 && failure.code !== 'NotImplemented')) {
       gateway.logger.error(
@@ -124,15 +127,13 @@ function authenticatedCall(
     );
   }
   if (!auth.ok) throw new BodyRefused(auth.error);
-  if (auth.identity === 'anonymous') throw new S3Error('AccessDenied');
-  const { accountId, role } = auth.identity;
   return {
     gateway,
     request,
     response,
     requestId,
     auth,
-    caller: { accountId, role, requestId },
+    caller: callerOf(auth.identity, requestId),
     headers: auth.presigned ? withHoisted(headers, auth.hoisted) : headers,
     query: rawQuery === '' ? NO_QUERY : queryOf(rawQuery),
     bucket: address.bucket,

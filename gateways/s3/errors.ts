@@ -11,8 +11,13 @@ interface ErrorRow {
 }
 
 const S3_ERRORS = {
+  AccessControlListNotSupported: { status: 400, message: 'The bucket does not allow ACLs' },
   AccessDenied: { status: 403, message: 'Access Denied' },
   AccessForbidden: { status: 403, message: 'CORSResponse: CORS is not enabled for this bucket.' },
+  AmbiguousGrantByEmailAddress: {
+    status: 400,
+    message: 'The email address you provided is associated with more than one account.',
+  },
   BadDigest: {
     status: 400,
     message: 'The Content-MD5 or checksum value that you specified did not match what the server received.',
@@ -53,6 +58,10 @@ const S3_ERRORS = {
   InsufficientStorage: { status: 507, message: 'There is not enough free space to store this.' },
   InternalError: { status: 500, message: 'We encountered an internal error. Please try again.' },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
+  InvalidBucketAclWithObjectOwnership: {
+    status: 400,
+    message: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+  },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
   InvalidDigest: {
     status: 400,
@@ -94,6 +103,11 @@ const S3_ERRORS = {
     status: 400,
     message: 'The body of your POST request is not well-formed multipart/form-data.',
   },
+  MalformedACLError: {
+    status: 400,
+    message: 'The XML you provided was not well-formed or did not validate against our published schema',
+  },
+  MalformedPolicy: { status: 400, message: 'Invalid policy syntax.' },
   MalformedXML: {
     status: 400,
     message:
@@ -109,8 +123,14 @@ const S3_ERRORS = {
   },
   MethodNotAllowed: { status: 405, message: 'The specified method is not allowed against this resource.' },
   MissingContentLength: { status: 411, message: 'You must provide the Content-Length HTTP header.' },
+  MissingSecurityHeader: { status: 400, message: 'Your request was missing a required header' },
   NoSuchBucket: { status: 404, message: 'The specified bucket does not exist' },
   NoSuchCORSConfiguration: { status: 404, message: 'The CORS configuration does not exist' },
+  NoSuchBucketPolicy: { status: 404, message: 'The bucket policy does not exist' },
+  NoSuchPublicAccessBlockConfiguration: {
+    status: 404,
+    message: 'The public access block configuration was not found',
+  },
   NoSuchKey: { status: 404, message: 'The specified key does not exist.' },
   NoSuchLifecycleConfiguration: {
     status: 404,
@@ -135,6 +155,10 @@ const S3_ERRORS = {
     status: 409,
     message: 'A conflicting conditional operation is currently in progress against this resource. Try again.',
   },
+  OwnershipControlsNotFoundError: {
+    status: 404,
+    message: 'The bucket ownership controls were not found',
+  },
   PreconditionFailed: {
     status: 412,
     message: 'At least one of the pre-conditions you specified did not hold',
@@ -143,6 +167,11 @@ const S3_ERRORS = {
   SlowDown: { status: 503, message: 'Please reduce your request rate.' },
   /** Not Amazon's, which has no quotas; clients of other stores know it by this name. */
   QuotaExceeded: { status: 403, message: 'The bucket, or the account, may hold no more.' },
+  UnexpectedContent: { status: 400, message: 'This request does not support content' },
+  UnresolvableGrantByEmailAddress: {
+    status: 400,
+    message: 'The email address you provided does not match any account on record.',
+  },
   TooManyBuckets: { status: 400, message: 'You have attempted to create more buckets than allowed.' },
 } as const satisfies Record<string, ErrorRow>;
 

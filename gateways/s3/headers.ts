@@ -177,9 +177,6 @@ export function storageClassOf(headers: IncomingHttpHeaders): string {
 
 /** Headers that ask for something unbuilt, with the values that ask for nothing more than what is built. */
 const UNBUILT: Readonly<Record<string, readonly string[]>> = {
-  // Only the owner of a bucket can reach what is in it, which is what these two say.
-  'x-amz-acl': ['private', 'bucket-owner-full-control'],
-  'x-amz-object-ownership': ['BucketOwnerEnforced'],
   'x-amz-bucket-object-lock-enabled': ['false', 'False', 'FALSE'],
   'x-amz-write-offset-bytes': [],
   'x-amz-bypass-governance-retention': ['false'],
@@ -193,7 +190,6 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   'x-amz-checksum-xxhash128': [],
 };
 const UNBUILT_PREFIXES = [
-  'x-amz-grant-',
   'x-amz-server-side-encryption',
   'x-amz-copy-source-server-side-encryption',
   'x-amz-object-lock-',

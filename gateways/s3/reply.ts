@@ -88,6 +88,10 @@ export function replyXml(call: Answering, document: string, headers = answerHead
   replyText(call, 200, document, headers);
 }
 
+export function replyJson(call: Answering, document: string): void {
+  replyText(call, 200, document, answerHeaders(call), 'application/json');
+}
+
 /** A document that is too long for one string. */
 export function replyXmlBlocks(call: Answering, document: TextBlocks): void {
   const headers = answerHeaders(call);

@@ -30,6 +30,7 @@ export interface StoredUpload {
   readonly checksumAlgorithm?: string;
   readonly checksumType?: string;
   readonly tags?: Tags;
+  readonly grants?: string;
   readonly startedMs: number;
   /** Revision of the upload's stream: the guard of its parts and of its completion. */
   readonly revision: number;

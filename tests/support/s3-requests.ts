@@ -23,6 +23,8 @@ export function accountsWith(secret: string): Accounts {
     fetchAccessKey: async () => {},
     accessKey: (id) => (id === ACCESS_KEY ? { ...owner, secret } : undefined),
     owner: () => ({ canonicalId: owner.canonicalId, displayName: owner.accountName }),
+    byCanonicalId: async () => undefined,
+    byEmail: async () => [],
   };
 }
 

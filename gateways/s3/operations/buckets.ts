@@ -4,13 +4,18 @@ import { limits } from '#core/kernel/limits.ts';
 import type { Tags } from '#core/objects/objects.events.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import { isSharedName } from '#services/bucket-names.ts';
-import { acceptBucket, documentBody, errorFor, type S3Call } from '../call.ts';
+import { cannedOf, grantsInHeaders } from '../access/asked-grants.ts';
+import { asksForGrants } from '../access/authorise.ts';
+import { acceptBucket, documentBody, errorFor, header, type S3Call } from '../call.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { answerHeaders, isoDate, replyEmpty, replyXml } from '../reply.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
+import { type Ownership, ownershipOf } from '../settings/ownership.ts';
 import { change } from '../settings/setting.ts';
 import { bucketTagsIn } from '../tags.ts';
 import { readXml, S3_NAMESPACE, XmlWriter } from '../xml.ts';
+import { setBucketGrants } from './access-lists.ts';
+import { setOwnership } from './ownership-controls.ts';
 
 /** The region whose name S3 writes as nothing, and where creating one's own bucket again succeeds. */
 const CLASSIC_REGION = 'us-east-1';
@@ -85,13 +90,40 @@ export async function createBucket(call: S3Call): Promise<void> {
   if (!isSharedName(bucket)) throw errorFor(call, 'InvalidBucketName');
   const { bytes } = await documentBody(call);
   const { location, tags } = bytes.length === 0 ? NOTHING_SAID : configurationOf(bytes);
+  const asked = accessAsked(call);
   checkLocation(location, gateway.region);
   const outcome = await gateway.cloud.buckets.create(call.caller, bucket, gateway.region);
   const again = 'rejected' in outcome && outcome.rejected === 'bucket-owned-by-caller';
-  if (!(again && gateway.region === CLASSIC_REGION)) acceptBucket(call, outcome);
+  const isOld = again && gateway.region === CLASSIC_REGION;
+  if (!isOld) await openAsAsked(call, acceptBucket(call, outcome), asked);
   // Who is not told of both, because it ended in between, asks again.
   if (tags) await change(call, bucketTags, tags);
   replyEmpty(call, 200, [...answerHeaders(call), 'Location', `/${bucket}`]);
+}
+
+interface AskedAccess {
+  readonly rule: Ownership;
+  readonly hasGrants: boolean;
+}
+
+/** @throws S3Error InvalidArgument, InvalidBucketAclWithObjectOwnership */
+function accessAsked(call: S3Call): AskedAccess {
+  const rule = ownershipOf(header(call, 'x-amz-object-ownership') ?? 'BucketOwnerEnforced');
+  const hasGrants = asksForGrants(call.headers) && cannedOf(call) !== 'private';
+  if (hasGrants && rule === 'BucketOwnerEnforced') {
+    throw new S3Error('InvalidBucketAclWithObjectOwnership');
+  }
+  return { rule, hasGrants };
+}
+
+/** Until then it is its owner's alone. */
+async function openAsAsked(call: S3Call, bucket: StoredBucket, asked: AskedAccess): Promise<void> {
+  if (asked.rule === 'BucketOwnerEnforced') return;
+  await setOwnership(call, asked.rule);
+  if (!asked.hasGrants) return;
+  const made = await call.gateway.cloud.buckets.latest(bucket.owner, call.bucket);
+  const grants = made && (await grantsInHeaders(call, { bucket: made, owner: made.owner }));
+  if (grants) await setBucketGrants(call, grants);
 }
 
 interface Configuration {

@@ -125,9 +125,11 @@ function checkChecksumType(call: S3Call, upload: StoredUpload): void {
 
 function describe(call: S3Call, upload: StoredUpload, parts: readonly StoredPart[]): ContentDraft {
   checkSize(call, parts);
-  const { contentType, headers, metadata, storageClass, tags, checksumAlgorithm, checksumType } = upload;
+  const { contentType, headers, metadata, storageClass, tags, grants, checksumAlgorithm, checksumType } =
+    upload;
   const etag = multipartEtag(parts.map((part) => part.etag));
-  const draft = { contentType, headers, metadata, storageClass, etag, ...(tags && { tags }) };
+  const more = { ...(tags && { tags }), ...(grants !== undefined && { grants }) };
+  const draft = { contentType, headers, metadata, storageClass, etag, ...more };
   const announced = headerChecksum(call.headers);
   if (!isChecksumAlgorithm(checksumAlgorithm) || !isChecksumType(checksumType)) {
     // Nothing was computed that it could be compared with.

@@ -3,7 +3,9 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, living, type S3Call } from '../call.ts';
+import { writingOf } from '../access/asked-grants.ts';
+import { authorise } from '../access/authorise.ts';
+import { accept, header, living, Query, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
@@ -39,7 +41,9 @@ async function copy(call: S3Call): Promise<{ document: string; headers: string[]
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
   const tags = replacesTags(headers) ? headerTagsOf(headers) : from.tags;
   const { contentType, headers: kept, metadata } = describedAs(call, replaces, from);
-  const outcome = await objects.put(call.caller, {
+  const { caller, listed } = await writingOf(call);
+  const more = { ...listed, ...(tags && { tags }) };
+  const outcome = await objects.put(caller, {
     bucket,
     key,
     source: objects.source(from, 0, from.sizeBytes),
@@ -47,7 +51,7 @@ async function copy(call: S3Call): Promise<{ document: string; headers: string[]
     condition,
     describe: ({ digests }) => {
       const etag = hex(digests.md5);
-      const described = { contentType, headers: kept, metadata, storageClass, etag, ...(tags && { tags }) };
+      const described = { contentType, headers: kept, metadata, storageClass, etag, ...more };
       if (!algorithm) return described;
       const checksum = base64(digests[algorithm]);
       return { ...described, checksumAlgorithm: algorithm, checksum, checksumType: 'full-object' };
@@ -115,13 +119,17 @@ async function sourceObject(call: S3Call): Promise<{ address: Address; object: S
     throw new S3Error('NotImplemented', 'Versioning is not implemented.', { Header: 'x-amz-copy-source' });
   }
   const owner = header(call, 'x-amz-source-expected-bucket-owner');
-  const from = { ...call, bucket: address.bucket, key: address.key };
+  const { versionId } = address;
+  const query = new Query(versionId === undefined ? [] : [['versionId', versionId]]);
+  const asked = { ...call, query, bucket: address.bucket, key: address.key };
+  // Who may write here need not be let read there.
+  const from = { ...asked, caller: await authorise(asked, 'GetObject') };
   const { buckets, objects } = call.gateway.cloud;
   if (owner !== undefined) {
-    const bucket = accept(from, await buckets.get(call.caller, address.bucket));
+    const bucket = accept(from, await buckets.get(from.caller, address.bucket));
     if (bucket.owner !== owner) throw new S3Error('AccessDenied');
   }
-  const object = living(from, accept(from, await objects.get(call.caller, address.bucket, address.key)));
+  const object = living(from, accept(from, await objects.get(from.caller, address.bucket, address.key)));
   judgeCopySource(call.headers, object);
   return { address, object };
 }

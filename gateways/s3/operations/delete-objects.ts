@@ -1,7 +1,8 @@
 // Owns DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own.
 
 import { limits } from '#core/kernel/limits.ts';
-import { accept, documentBody, type S3Call } from '../call.ts';
+import { authorise } from '../access/authorise.ts';
+import { accept, documentBody, Query, type S3Call } from '../call.ts';
 import { deletionTerms } from '../conditions.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
@@ -85,7 +86,10 @@ async function deleteOne(call: S3Call, deletion: Deletion): Promise<void> {
   const { key, versionId, etag, size, modified } = deletion;
   if (versionId !== undefined && versionId !== 'null') throw new S3Error('NotImplemented');
   checkKey(key);
-  await deleteUnder(call, key, deletionTerms(etag, size, modified));
+  const asked = versionId === undefined ? call : { ...call, query: new Query([['versionId', versionId]]) };
+  const judged = authorise(asked, 'DeleteObjects', { bucket: call.bucket, key });
+  const caller = judged instanceof Promise ? await judged : judged;
+  await deleteUnder({ ...call, caller }, key, deletionTerms(etag, size, modified));
 }
 
 function addFailure(xml: XmlWriter, { key, versionId }: Deletion, failure: S3Failure): void {

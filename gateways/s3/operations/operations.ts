@@ -7,9 +7,18 @@ import type { OperationName } from '../detect.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
 import { crossOrigin } from '../settings/cross-origin.ts';
 import { lifecycle } from '../settings/lifecycle.ts';
+import { ownership } from '../settings/ownership.ts';
+import { publicAccessBlock } from '../settings/public-access-block.ts';
 import { deleting, getting, putting } from '../settings/setting.ts';
 import { acceleration, requestPayment } from '../settings/switches.ts';
 import { website } from '../settings/website.ts';
+import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './access-lists.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './bucket-policy.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './complete-upload.ts';
 import { copyObject, uploadPartCopy } from './copy-object.ts';
@@ -17,6 +26,7 @@ import { deleteObjects } from './delete-objects.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
 import { getObjectAttributes } from './object-attributes.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tags.ts';
+import { deleteOwnershipControls, putOwnershipControls } from './ownership-controls.ts';
 import { postWithoutForm } from './post-object.ts';
 import { getObject, headObject } from './read-object.ts';
 import { restoreObject } from './restore-object.ts';
@@ -66,6 +76,21 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   PutBucketRequestPayment: { needs: 'describe-bucket', run: putting(requestPayment) },
   GetBucketAccelerateConfiguration: { needs: 'read-bucket', run: getting(acceleration) },
   PutBucketAccelerateConfiguration: { needs: 'describe-bucket', run: putting(acceleration) },
+  // Who may do what is shown to those alone who may change it.
+  GetBucketPolicy: { needs: 'describe-bucket', run: getBucketPolicy },
+  PutBucketPolicy: { needs: 'describe-bucket', run: putBucketPolicy },
+  DeleteBucketPolicy: { needs: 'describe-bucket', run: deleteBucketPolicy },
+  GetBucketPolicyStatus: { needs: 'describe-bucket', run: getBucketPolicyStatus },
+  GetPublicAccessBlock: { needs: 'describe-bucket', run: getting(publicAccessBlock) },
+  PutPublicAccessBlock: { needs: 'describe-bucket', run: putting(publicAccessBlock) },
+  DeletePublicAccessBlock: { needs: 'describe-bucket', run: deleting(publicAccessBlock) },
+  GetBucketOwnershipControls: { needs: 'describe-bucket', run: getting(ownership) },
+  PutBucketOwnershipControls: { needs: 'describe-bucket', run: putOwnershipControls },
+  DeleteBucketOwnershipControls: { needs: 'describe-bucket', run: deleteOwnershipControls },
+  GetBucketAcl: { needs: 'describe-bucket', run: getBucketAcl },
+  PutBucketAcl: { needs: 'describe-bucket', run: putBucketAcl },
+  GetObjectAcl: { needs: 'write-objects', run: getObjectAcl },
+  PutObjectAcl: { needs: 'write-objects', run: putObjectAcl },
   GetBucketCors: { needs: 'read-bucket', run: getting(crossOrigin) },
   PutBucketCors: { needs: 'describe-bucket', run: putting(crossOrigin) },
   DeleteBucketCors: { needs: 'describe-bucket', run: deleting(crossOrigin) },

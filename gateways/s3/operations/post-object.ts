@@ -7,6 +7,8 @@ import { boundaryOf, FormParts } from '#gateways/edge/form-parts.ts';
 import { PulledBody, sourceOf } from '#gateways/edge/pulled-body.ts';
 import { requestBody } from '#gateways/edge/request-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { writingOf } from '../access/asked-grants.ts';
+import { authorise, callerOf } from '../access/authorise.ts';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { signerOf } from '../auth/form-signature.ts';
 import { accept, Query, type S3Call } from '../call.ts';
@@ -15,7 +17,6 @@ import { S3Error } from '../errors.ts';
 import { type Form, formOf, headersOf, notAForm } from '../forms/form-fields.ts';
 import { judgeForm, type PostPolicy, postPolicyOf } from '../forms/policy-document.ts';
 import { headerText, objectHeadersOf, refuseUnbuiltHeaders, storageClassOf } from '../headers.ts';
-import { may } from '../may.ts';
 import { answerHeaders, replyEmpty, replyText } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
 import { objectTagsOf } from '../tags.ts';
@@ -52,22 +53,21 @@ interface Stored {
 
 async function store(call: FormCall, { fields, file }: Form): Promise<Stored> {
   const { gateway, bucket } = call;
-  // Who says nothing of a policy says not who they are.
-  if (!fields.has('policy')) throw new S3Error('AccessDenied');
   const { accounts } = gateway.cloud;
-  const identity = await signerOf(fields, { accounts, region: gateway.region });
-  const policy = postPolicyOf(fields.get('policy') ?? '');
-  judgeForm(policy, new Map(fields).set('bucket', bucket), gateway.clock.nowMs());
+  // Who says nothing of a policy says not who they are.
+  const isSigned = fields.has('policy');
+  const identity = isSigned ? await signerOf(fields, { accounts, region: gateway.region }) : 'anonymous';
+  const policy = isSigned ? postPolicyOf(fields.get('policy') ?? '') : undefined;
+  if (policy) judgeForm(policy, new Map(fields).set('bucket', bucket), gateway.clock.nowMs());
   const headers = headersOf(fields);
   refuseUnbuiltHeaders(headers);
-  const { accountId, role } = identity;
   const auth: Authenticated = { ...UNSIGNED, identity };
   const key = fields.get('key') ?? '';
-  const caller = { accountId, role, requestId: call.requestId };
+  const caller = callerOf(identity, call.requestId);
   const made: S3Call = { ...call, auth, caller, headers, query: NO_QUERY, key };
-  if (!(await may(made, 'write-objects'))) throw new S3Error('AccessDenied');
-  const object = await put(made, headers, fields.get('tagging'), capped(file, policy.size));
-  return { call: made, object };
+  const writer = { ...made, caller: await authorise(made, 'PostObject') };
+  const object = await put(writer, headers, fields.get('tagging'), capped(file, policy?.size));
+  return { call: writer, object };
 }
 
 const UNSIGNED = {
@@ -85,15 +85,17 @@ async function put(
   tagging: string | undefined,
   file: AsyncIterable<Buffer>,
 ): Promise<StoredObject> {
+  const { caller, listed } = await writingOf(call);
   const tags = tagging === undefined ? undefined : objectTagsOf(Buffer.from(tagging));
   const described = {
     ...objectHeadersOf(headers),
     storageClass: storageClassOf(headers),
+    ...listed,
     ...(tags && { tags }),
   };
   const checks = new BodyChecks(headers, call.auth);
   const source = Object.assign(sourceOf(file), { trailers: {} });
-  const outcome = await call.gateway.cloud.objects.put(call.caller, {
+  const outcome = await call.gateway.cloud.objects.put(caller, {
     bucket: call.bucket,
     key: call.key,
     source,
@@ -109,7 +111,10 @@ async function put(
   return accept(call, outcome);
 }
 
-async function* capped(file: AsyncIterable<Buffer>, size: PostPolicy['size']): AsyncGenerator<Buffer> {
+async function* capped(
+  file: AsyncIterable<Buffer>,
+  size: PostPolicy['size'] | undefined,
+): AsyncGenerator<Buffer> {
   const max = Math.min(size?.max ?? limits.s3PutBytes, limits.s3PutBytes);
   let sizeBytes = 0;
   for await (const piece of file) {

@@ -128,12 +128,17 @@ const OVERRIDES: readonly (readonly [parameter: string, header: string])[] = [
   ['response-content-encoding', 'content-encoding'],
 ];
 
-/** Whoever is here has signed: anonymous requests get no further than dispatch. */
 function overridesOf(call: S3Call): Readonly<Record<string, string>> {
   const overrides: Record<string, string> = {};
   for (const [parameter, name] of OVERRIDES) {
     const asked = call.query.get(parameter);
     if (asked === undefined) continue;
+    if (call.auth.identity === 'anonymous') {
+      throw new S3Error(
+        'InvalidRequest',
+        'Request specific response headers cannot be used for anonymous GET requests.',
+      );
+    }
     const value = headerText(asked);
     if (value === undefined) throw invalidArgument(parameter, asked);
     overrides[name] = value;

@@ -2,6 +2,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredUpload } from '#projections/uploads-by-bucket/uploads-by-bucket.query.ts';
+import { writingOf } from '../access/asked-grants.ts';
 import { accept, header, objectBody, type S3Call } from '../call.ts';
 import {
   addChecksumHeaders,
@@ -29,11 +30,13 @@ export async function createMultipartUpload(call: S3Call): Promise<void> {
   const { headers, bucket, key } = call;
   const checksum = uploadChecksumOf(call);
   const tags = headerTagsOf(headers);
-  const outcome = await call.gateway.cloud.uploads.start(call.caller, {
+  const { caller, listed } = await writingOf(call);
+  const outcome = await call.gateway.cloud.uploads.start(caller, {
     bucket,
     key,
     ...objectHeadersOf(headers),
     storageClass: storageClassOf(headers),
+    ...listed,
     ...(tags && { tags }),
     ...(checksum && { checksumAlgorithm: checksum.algorithm, checksumType: checksum.type }),
   });

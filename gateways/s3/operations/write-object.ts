@@ -3,6 +3,7 @@
 
 import type { Tags } from '#core/objects/objects.events.ts';
 import type { DeleteCondition } from '#services/cloud.ts';
+import { writingOf } from '../access/asked-grants.ts';
 import { accept, objectBody, type S3Call } from '../call.ts';
 import { addChecksumHeaders, BodyChecks } from '../checksums.ts';
 import {
@@ -17,17 +18,20 @@ import { answerHeaders, replyEmpty } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
 import { headerTagsOf } from '../tags.ts';
 
-type Described = ObjectHeaders & { readonly storageClass: string; tags?: Tags };
+type Described = ObjectHeaders & { readonly storageClass: string; tags?: Tags; grants?: string };
 
 export async function putObject(call: S3Call): Promise<void> {
   const { headers, bucket, key } = call;
   const tags = headerTagsOf(headers);
   const described: Described = { ...objectHeadersOf(headers), storageClass: storageClassOf(headers) };
   if (tags) described.tags = tags;
+  const writing = writingOf(call);
+  const { caller, listed } = writing instanceof Promise ? await writing : writing;
+  if (listed.grants !== undefined) described.grants = listed.grants;
   const condition = writeConditionOf(headers);
   const checks = new BodyChecks(headers, call.auth);
   const source = objectBody(call);
-  const outcome = await call.gateway.cloud.objects.put(call.caller, {
+  const outcome = await call.gateway.cloud.objects.put(caller, {
     bucket,
     key,
     source,

@@ -69,6 +69,7 @@ export const deleting =
     replyEmpty(call, 204);
   };
 
+/** As if by a request that sets it, or unsets it. */
 export async function change<Value>(
   call: S3Call,
   setting: Setting<Value>,

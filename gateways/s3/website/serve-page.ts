@@ -1,15 +1,15 @@
 // Owns the website of a bucket (Amazon S3 User Guide, "Hosting a static website using Amazon S3"): what is
-// answered at its own address, to a browser. Guarantee: nothing of an object is served to who may not
-// read it (may.ts); redirections are for everybody.
+// answered at its own address, to a browser. Guarantee: nothing of an object is served to who may not read
+// it; redirections are for everybody.
 
 import type { HttpRequest } from '#gateways/edge/http-messages.ts';
 import { escapeXml } from '#gateways/edge/xml-text.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { asTold, authorise } from '../access/authorise.ts';
 import { accept, type GatewayContext, living, type S3Call } from '../call.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { addObjectHeaders, headerText, REDIRECT_LOCATION } from '../headers.ts';
-import { may } from '../may.ts';
 import { readObject, sendObject } from '../operations/read-object.ts';
 import { type Answering, answerHeaders, httpDate, replyEmpty, replyHead, replyText } from '../reply.ts';
 import { settingIn } from '../settings/setting.ts';
@@ -76,16 +76,20 @@ async function serve(page: PageCall, site: Website, identify: () => S3Call | Pro
     const index = { ...call, key: `${key}/${site.indexSuffix}` };
     if (await isThere(index)) return redirect(page, 302, encodedPath(`/${key}/`));
   }
+  if (call) failure = await asTold(call, failure);
   const rule = routingRuleFor(site, key, failure.status);
   const host = page.request.headers.host ?? '';
   if (rule) return redirect(page, rule.redirect.code ?? 301, redirectedTo(rule, key, host));
-  if (!call || site.errorKey === undefined) throw thrown;
+  if (!call) throw thrown;
+  if (site.errorKey === undefined) return answerFailure(page, failure);
   await serveErrorPage(page, { ...call, key: site.errorKey }, failure);
 }
 
+/** If the caller may read it: asked of each object that a page is made of. */
 async function objectOf(call: S3Call): Promise<StoredObject> {
-  if (!(await may(call, 'read-objects'))) throw new S3Error('AccessDenied');
-  return living(call, accept(call, await call.gateway.cloud.objects.get(call.caller, call.bucket, call.key)));
+  const { objects } = call.gateway.cloud;
+  const reader = await authorise(call, 'GetObject');
+  return living(call, accept(call, await objects.get(reader, call.bucket, call.key)));
 }
 
 async function isThere(call: S3Call): Promise<boolean> {
