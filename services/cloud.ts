@@ -153,9 +153,9 @@ export interface Space extends StoredSpace {
 /** Names are those of the caller's: docs/decisions/0015-one-namespace.md. */
 export interface Buckets {
   /**
-   * The bucket that the account, or nobody in particular (''), means by the name, as this process sees it now,
-   * whoever's it is: for who judges by more than roles what may be done there. Every use case judges by the
-   * bucket's owner and the role again.
+   * The bucket that the account, or nobody in particular (''), means by the name, as this process sees it
+   * now, whoever's it is: for who judges by more than roles what may be done there. Every use case judges by
+   * the bucket's owner and the role again.
    */
   named(accountId: string, name: string): StoredBucket | undefined;
   /** The same, after whatever was acknowledged before the call. */

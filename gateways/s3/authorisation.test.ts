@@ -94,10 +94,15 @@ function means(request: Parameters<typeof detect>[0], name: OperationName): bool
 type Send = (request: RawRequest) => Promise<RawAnswer>;
 
 /** Which of the operations were not answered so. */
-async function otherwise(send: Send, wanted: readonly OperationName[], answer: string): Promise<string[]> {
+async function otherwise(
+  send: Send,
+  wanted: readonly OperationName[],
+  answer: string,
+  about = things,
+): Promise<string[]> {
   const others: string[] = [];
   for (const name of wanted) {
-    const request = requestOf(name, things);
+    const request = requestOf(name, about);
     const got = errorOf(await send(request));
     // A HEAD has no document to name an error in.
     const expected = request.method === 'HEAD' ? `- ${answer.split(' ')[1]}` : answer;
@@ -141,6 +146,26 @@ test('every operation has a row that can be judged, and a request that means it'
 test('nobody in particular is refused everything', async (t) => {
   t.deepEqual(await otherwise((request) => server.unsigned(request), names, 'AccessDenied 403'), []);
   t.true(await isAsItWas());
+});
+
+test('whom a policy lets in gets no further than it says, whatever is asked', async (t) => {
+  const owners = server.keys[0] as AccessKey;
+  const opened = await makeThings('opened', owners);
+  const statement = {
+    ...{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::opened/k' },
+  };
+  const body = JSON.stringify({ Statement: statement });
+  const put = { method: 'PUT', path: '/opened', query: { policy: '' }, body };
+  t.is(errorOf(await server.raw(put, owners)), '- 204');
+  // Of many keys each is judged, once they were read.
+  const open: readonly OperationName[] = ['GetObject', 'HeadObject', 'DeleteObjects'];
+  const closed = atBuckets.filter((name) => !open.includes(name));
+  const stranger = await outside('admin');
+  for (const send of [by(stranger), (request: RawRequest) => server.unsigned(request)]) {
+    t.deepEqual(await otherwise(send, closed, 'AccessDenied 403', opened), []);
+    for (const name of open.slice(0, 2)) t.is((await send(requestOf(name, opened))).status, 200, name);
+    t.not((await send(requestOf('DeleteObjects', opened))).status, 200);
+  }
 });
 
 for (const role of ['reader', 'member', 'manager', 'admin']) {

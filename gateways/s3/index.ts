@@ -9,21 +9,23 @@
 //
 // Gaps: answered NotImplemented, never ignored.
 // - Versioning: GetBucketVersioning, PutBucketVersioning, ListObjectVersions, any versionId but `null`.
-// - Access by others than the owner, so that a website too is served to the owner alone: ACLs (the canned
-//   `private` and `bucket-owner-full-control` say what is the case and are accepted), grants, policies,
-//   PolicyStatus, PublicAccessBlock, OwnershipControls (BucketOwnerEnforced is what is the case), BucketAbac.
-//   Anonymous requests are denied.
+// - Access: BucketAbac; of policies, tags of principals and buckets, organisations, VPCs and access points as
+//   condition keys (a request has no value under them); the check that a condition key applies to the action.
 // - Configurations of buckets: analytics, encryption, intelligent-tiering, inventory, logging, metadata
 //   tables, metrics, notification, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
 //   transitions, and what is about versions.
 // - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject), torrent, RenameObject,
-//   UpdateObjectEncryption, appends, forms that nobody signed or that are signed as in version 2.
+//   UpdateObjectEncryption, appends, forms that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.
 // - Directory buckets, access points, sessions (CreateSession).
 //
 // By design.
-// - A bucket is seen by its owner alone: everybody else is denied, also its name's existence is not hidden.
+// - A bucket is seen by its owner alone, and by whom its policy or its lists let in (access/): everybody
+//   else is denied, and its name's existence is not hidden. New buckets have no public access block.
+// - Accounts in policies are our account ids; users are those who have EC2 credentials, by their names.
+// - DeleteObjects is AccessDenied as a whole where nothing of a bucket is open to the caller.
+// - The list `aws-exec-read` lets in nobody: there is no such service here.
 // - Without a checksum from the client none is computed or stored; S3 adds CRC64NVME.
 // - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once, and count
 //   as restored for ever.

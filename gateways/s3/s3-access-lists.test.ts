@@ -229,11 +229,11 @@ test('whoever writes owns, where the bucket says so, and the owner of the bucket
   t.is(await by(owner, get(preferred, 'kept')), 'AccessDenied 403');
 });
 
+const ruleDocument = (rule: string) =>
+  `<OwnershipControls><Rule><ObjectOwnership>${rule}</ObjectOwnership></Rule></OwnershipControls>`;
 const controls = (bucket: string, method = 'GET', rule?: string) => ({
   ...{ method, path: `/${bucket}`, query: { ownershipControls: '' } },
-  ...(rule && {
-    body: `<OwnershipControls><Rule><ObjectOwnership>${rule}</ObjectOwnership></Rule></OwnershipControls>`,
-  }),
+  ...(rule && { body: ruleDocument(rule) }),
 });
 
 test('ownership controls can be put, deleted, and make lists count or not', async (t) => {

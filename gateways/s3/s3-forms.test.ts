@@ -206,7 +206,10 @@ test('what is no form, too little or too much is refused', async (t) => {
   t.is(errorOf(await post({ fields: { key: 'x'.repeat(limits.s3KeyBytes + 1) } })), 'KeyTooLongError 400');
   const much = { key: 'k', 'x-ignore-a': 'x'.repeat(limits.s3FormFieldsBytes) };
   t.is(errorOf(await post({ fields: much })), 'MaxPostPreDataLengthExceededError 400');
-  t.is(errorOf(await post({ fields: { key: 'k', acl: 'public-read' } })), 'NotImplemented 501');
+  t.is(
+    errorOf(await post({ fields: { key: 'k', acl: 'public-read' } })),
+    'AccessControlListNotSupported 400',
+  );
   t.is(errorOf(await post({ fields: { key: 'k', tagging: '<x' } })), 'MalformedXML 400');
   const wrongDigest = { key: 'k', 'x-amz-checksum-crc32': 'AAAAAA==' };
   t.is(errorOf(await post({ fields: wrongDigest })), 'BadDigest 400');

@@ -237,9 +237,10 @@ test('who is let in leaves what the owner of the bucket owns', async (t) => {
   t.is([...body.matchAll(new RegExp(`<ID>${canonicalId}</ID>`, 'g'))].length, 2);
 });
 
+const BLOCK = 'PublicAccessBlockConfiguration';
 const block = (bucket: string, ...names: string[]) => ({
   ...{ method: 'PUT', path: `/${bucket}`, query: { publicAccessBlock: '' } },
-  body: `<PublicAccessBlockConfiguration>${names.map((name) => `<${name}>true</${name}>`).join('')}</PublicAccessBlockConfiguration>`,
+  body: `<${BLOCK}>${names.map((name) => `<${name}>true</${name}>`).join('')}</${BLOCK}>`,
 });
 const statusOf = async (bucket: string) => {
   const request = { method: 'GET', path: `/${bucket}`, query: { policyStatus: '' } };

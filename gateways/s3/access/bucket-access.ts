@@ -69,7 +69,7 @@ function read({ name, owner, properties }: StoredBucket): BucketAccess {
   };
 }
 
-export const EXISTING_TAG = 's3:existingobjecttag/';
+const EXISTING_TAG = 's3:existingobjecttag/';
 
 /** Those grants that are not ignored. */
 export function counting(grants: Grants, { ignorePublicAcls }: BlockedAccess): Grants {

@@ -44,7 +44,8 @@ export async function putBucketPolicy(call: S3Call): Promise<void> {
   if (accessOf(bucket).blocked.blockPublicPolicy && isPublic(policy)) {
     throw new S3Error(
       'AccessDenied',
-      'Access Denied because public policies are blocked by the BlockPublicPolicy block public access setting.',
+      'Access Denied because public policies are blocked by the BlockPublicPolicy block public access ' +
+        'setting.',
     );
   }
   const changes = { set: { [POLICY_PROPERTY]: text }, unset: [] };
