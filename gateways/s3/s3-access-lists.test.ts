@@ -207,7 +207,7 @@ test('a list can be put as a document, and what was got can be put again', async
   }
 });
 
-test('whoever writes owns, where the bucket says so, and the owner of the bucket does not see it', async (t) => {
+test('whoever writes owns where the bucket says so, and its owner does not see it', async (t) => {
   const open = canned('public-read-write');
   const ownerIn = async (path: string, key: AccessKey) =>
     /<Owner><ID>(.*?)<\/ID>/.exec((await send(key, acl(path))).body)?.[1];
