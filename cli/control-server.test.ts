@@ -25,9 +25,9 @@ const echoing: Operations = {
   addAccount: async (name, options) =>
     name === 'taken'
       ? { rejected: 'account-exists' }
-      : { accountId: `${name} ${JSON.stringify(options)}`, ...KEY },
+      : { accountId: `${name} ${JSON.stringify(options)}`, canonicalId: 'c', ...KEY },
   listAccounts: async () => [
-    { accountId: 'id', name: 'ünï', role: 'member', createdMs: 1, accessKeyIds: ['a'] },
+    { accountId: 'id', canonicalId: 'c', name: 'ünï', role: 'member', createdMs: 1, accessKeyIds: ['a'] },
   ],
   removeAccount: async (name) => (name === 'a/b c?%' ? undefined : { rejected: 'no-such-account' }),
   createKey: async (name) => {
@@ -76,7 +76,10 @@ test('every operation goes through as it is, rejections included', async (t) => 
   const directory = temporary();
   await withSocket(directory, async (client) => {
     const made = await client.addAccount('alice', { email: 'a@b', role: 'admin' });
-    t.deepEqual(made, { accountId: 'alice {"email":"a@b","role":"admin"}', ...KEY });
+    t.deepEqual(made, {
+      ...{ accountId: 'alice {"email":"a@b","role":"admin"}', canonicalId: 'c' },
+      ...KEY,
+    });
     t.deepEqual(await client.addAccount('taken'), { rejected: 'account-exists' });
     t.deepEqual(await client.listAccounts(), await echoing.listAccounts());
     t.is(await client.removeAccount('a/b c?%'), undefined);

@@ -41,7 +41,12 @@ async function addUser(name: string, options: AddOptions): Promise<void> {
   if (!isRole(role)) throw new CommandFailed(`${role} is no role: a user is member or admin.`);
   await withOperations(options, async (operations) => {
     const made = accepted(await operations.addAccount(name, { role, ...(email && { email }) }), name);
-    printed(options, { name, ...made }, [`user        ${name} (${made.accountId})`, ...keyLines(made)]);
+    const lines = [
+      `user          ${name} (${made.accountId})`,
+      `canonical id  ${made.canonicalId}`,
+      ...(email ? [`e-mail        ${email}`] : []),
+    ];
+    printed(options, { name, ...(email && { email }), ...made }, [...lines, ...keyLines(made)]);
   });
 }
 
@@ -79,5 +84,5 @@ async function revokeKey(accessKeyId: string, options: DataOptions): Promise<voi
 }
 
 function keyLines(key: NewAccessKey): string[] {
-  return [`access key  ${key.accessKeyId}`, `secret key  ${key.secretAccessKey}   (shown this once)`];
+  return [`access key    ${key.accessKeyId}`, `secret key    ${key.secretAccessKey}   (shown this once)`];
 }

@@ -32,10 +32,13 @@ export interface NewAccessKey {
 
 export interface NewAccount extends NewAccessKey {
   readonly accountId: string;
+  /** As S3 shows the account: 64 hexadecimal digits. */
+  readonly canonicalId: string;
 }
 
 export interface ListedAccount {
   readonly accountId: string;
+  readonly canonicalId: string;
   readonly name: string;
   readonly email?: string;
   readonly role: string;

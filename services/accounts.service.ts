@@ -221,7 +221,7 @@ class AccountUseCases implements AccountService {
     });
     if (isRejected(created)) return created;
     const key = await this.#createKeyFor(accountId, options.key);
-    return isRejected(key) ? key : { accountId, ...key };
+    return isRejected(key) ? key : { accountId, canonicalId: canonicalIdOf(accountId), ...key };
   }
 
   async obtainAdministrator(name: string, given: GivenKey): Promise<NewAccessKey | Refused> {
@@ -265,8 +265,9 @@ class AccountUseCases implements AccountService {
 
   async listAccounts(): Promise<readonly ListedAccount[]> {
     const all = await this.#context.accounts.all();
-    return all.map(({ id, accessKeys, name, email, role, createdMs }) => ({
+    return all.map(({ id, canonicalId, accessKeys, name, email, role, createdMs }) => ({
       accountId: id,
+      canonicalId,
       name,
       ...(email !== undefined && { email }),
       role,

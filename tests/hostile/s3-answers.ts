@@ -23,6 +23,13 @@ const BAD_REQUEST = [
     'RequestTimeout',
     'TooManyBuckets',
   ],
+  ...[
+    'AccessControlListNotSupported',
+    'AmbiguousGrantByEmailAddress',
+    'MalformedACLError',
+    'MalformedPolicy',
+  ],
+  ...['InvalidBucketAclWithObjectOwnership', 'UnexpectedContent', 'UnresolvableGrantByEmailAddress'],
   ...['InvalidPolicyDocument', 'MalformedPOSTRequest', 'MaxPostPreDataLengthExceededError'],
   ...[
     'InvalidRedirectLocation',
@@ -60,6 +67,9 @@ const STATUS_OF = new Map<string, number>([
     'NoSuchCORSConfiguration',
     'NoSuchWebsiteConfiguration',
     'NoSuchLifecycleConfiguration',
+    'NoSuchBucketPolicy',
+    'NoSuchPublicAccessBlockConfiguration',
+    'OwnershipControlsNotFoundError',
   ].map((code) => [code, 404] as const),
   ['MethodNotAllowed', 405],
   ['MissingContentLength', 411],

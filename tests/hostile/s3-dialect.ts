@@ -14,6 +14,7 @@ import type { Answer } from './answers.ts';
 import type { Dialect, Draft, Forgery, HeaderLine, HostileCase, Mangling, Probe } from './dialect.ts';
 import { withHeader } from './dialect.ts';
 import { letters, noise, SEGMENTS, TEXTS } from './hostile-values.ts';
+import { grants, ownership, policy, publicAccess } from './s3-access-documents.ts';
 import { s3Complaint } from './s3-answers.ts';
 import {
   completion,
@@ -28,6 +29,7 @@ import {
   website,
 } from './s3-documents.ts';
 import { FORM_TYPE, spoiltForm } from './s3-forms.ts';
+import { spoiltJson } from './spoilt-json.ts';
 
 /** What the attacker finds: all of it the attacker's own but the sentinel. */
 export interface S3Scene {
@@ -53,6 +55,8 @@ const SUBRESOURCES = [
   ...['delete', 'location', 'uploadId', 'attributes', 'restore', 'select', 'torrent', 'website', 'unknown'],
   ...['list-type', 'encryption', 'notification', 'metrics', 'x-id', 'versionId', 'partNumber', 'session'],
 ];
+/** Who may do what, asked for or taken away. */
+const SHUT = ['policy', 'publicAccessBlock', 'ownershipControls'];
 const AMZ_HEADERS = [
   ...[
     'acl',
@@ -141,6 +145,11 @@ export class S3Dialect implements Dialect {
       // Of parts that are too small to be completed.
       () => request('POST', `/${bucket}/k0`, `uploadId=${uploadId}`, Buffer.from(completion(parts))),
       (chance) => request('PUT', `/made-${chance.whole(0, 19)}`, '', Buffer.from(location('us-east-1'))),
+      (chance) => request('PUT', `/${bucket}`, 'policy', policy(bucket, chance)),
+      (chance) => request('PUT', `/${bucket}`, 'acl', grants(chance)),
+      (chance) => request('PUT', `/${bucket}/k${chance.whole(0, KEYS - 1)}`, 'acl', grants(chance)),
+      (chance) => request('PUT', `/${bucket}`, 'ownershipControls', ownership(chance)),
+      (chance) => request('PUT', `/${bucket}`, 'publicAccessBlock', publicAccess(chance)),
       (chance) => request('PUT', `/${bucket}`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
       () => request('POST', `/${bucket}/k2`, 'restore', Buffer.from(restoring())),
       () => request('PUT', `/${bucket}`, 'requestPayment', Buffer.from(payment())),
@@ -180,6 +189,8 @@ export class S3Dialect implements Dialect {
       () => request('GET', `/${bucket}`, 'marker=k&max-keys=9&delimiter=%2F&prefix='),
       () => request('HEAD', `/${bucket}`),
       () => request('GET', `/${bucket}`, 'location'),
+      (chance) => request(chance.pick(['GET', 'DELETE']), `/${bucket}`, chance.pick(SHUT)),
+      () => request('GET', `/${bucket}/k1`, 'acl'),
       (chance) => request('DELETE', `/made-${chance.whole(0, 19)}`),
       (chance) =>
         request(chance.pick(['GET', 'PUT', 'DELETE']), `/${sentinelBucket}/s${chance.whole(0, 15)}`),
@@ -203,8 +214,10 @@ export class S3Dialect implements Dialect {
     {
       name: 'a document spoilt',
       mangle: (draft, chance) => {
-        const spoilt = draft.body[0] === LESS_THAN ? draft : chance.pick(this.#documents())(chance);
-        return { ...spoilt, body: spoiltXml(spoilt.body, chance) };
+        const isDocument = draft.body[0] === LESS_THAN || draft.query === 'policy';
+        const spoilt = isDocument ? draft : chance.pick(this.#documents())(chance);
+        const spoil = spoilt.body[0] === LESS_THAN ? spoiltXml : spoiltJson;
+        return { ...spoilt, body: spoil(spoilt.body, chance) };
       },
     },
     {
