@@ -302,3 +302,33 @@ test('what is no policy of the bucket is refused with its reason', async (t) => 
     'NoSuchBucketPolicy 404',
   );
 });
+
+test('a website is for everybody whom the policy lets read', async (t) => {
+  const bucket = await bucketWith();
+  await server.raw(put(bucket, 'index.html'), owner);
+  const index = '<IndexDocument><Suffix>index.html</Suffix></IndexDocument>';
+  const body = `<WebsiteConfiguration>${index}</WebsiteConfiguration>`;
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { website: '' }, body }, owner);
+  const host = `${bucket}.s3-website.localhost`;
+  const page = async (path: string) =>
+    (await server.unsigned({ method: 'GET', path, headers: { host } })).status;
+  t.is(await page('/'), 403);
+  await accepted(bucket, [{}]);
+  t.is(await page('/'), 200);
+  t.is(await page('/nothing'), 403);
+  await accepted(bucket, [{}, { Action: 's3:ListBucket', Resource: arn(bucket) }]);
+  t.is(await page('/nothing'), 404);
+});
+
+test('a form that nobody signed is taken where everybody may put', async (t) => {
+  const bucket = await bucketWith({ Action: 's3:PutObject', Resource: arn(bucket0(), '/in/*') });
+  const form = async (key: string) => {
+    const fields = new FormData();
+    fields.set('key', key);
+    fields.set('file', new Blob(['from a form']));
+    return (await fetch(`${server.endpoint}/${bucket}`, { method: 'POST', body: fields })).status;
+  };
+  t.is(await form('in/a'), 204);
+  t.is(await form('out/a'), 403);
+  t.is((await server.raw(get(bucket, 'in/a'), owner)).body, 'from a form');
+});
