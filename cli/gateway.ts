@@ -27,6 +27,7 @@ export interface GatewayCommand extends AccessOptions {
   readonly firstNodes: number;
   readonly region: string;
   readonly s3Domain?: string;
+  readonly s3Ownership?: string;
   readonly identitySettings?: string;
   readonly swiftSettings?: string;
   readonly drain: number;
@@ -34,7 +35,8 @@ export interface GatewayCommand extends AccessOptions {
 
 /** Resolves when the gateway has stopped. */
 export async function gateway(options: GatewayCommand): Promise<void> {
-  const { s3, admin, openstack, region, s3Domain: domain, firstNodes, passwordCost } = options;
+  const { s3, admin, openstack, region, firstNodes, passwordCost } = options;
+  const { s3Domain: domain, s3Ownership: ownership } = options;
   const access = accessOf(options);
   const log = logSource(options.log);
   const identitySettings = readIdentitySettings(options.identitySettings);
@@ -63,7 +65,7 @@ export async function gateway(options: GatewayCommand): Promise<void> {
     const placed = await Promise.race([untilPlaced(open), stop.told.then(() => 'stopped' as const)]);
     if (placed === 'stopped') return;
     const endpoints = await serveClients({
-      ...{ open, logger, s3, admin, openstack, region, domain, closers, swift },
+      ...{ open, logger, s3, admin, openstack, region, domain, ownership, closers, swift },
     });
     process.stdout.write(
       options.json ? readyLine(endpoints, controlAddress) : greeting(endpoints, controlAddress),

@@ -31,6 +31,8 @@ export interface ServeClientsOptions {
   readonly region: string;
   readonly domain?: string | undefined;
   readonly swift: SwiftSettings;
+  /** Of new buckets that are made without a word of it. */
+  readonly ownership?: string | undefined;
   /** Takes what is to be ended, last first. */
   readonly closers: (() => Promise<void> | void)[];
 }
@@ -47,7 +49,7 @@ export interface Endpoints {
 }
 
 export async function serveClients(options: ServeClientsOptions): Promise<Endpoints> {
-  const { open, logger, region, domain, closers } = options;
+  const { open, logger, region, domain, ownership, closers } = options;
   const loading = import('./serve-openstack.ts');
   const given = givenCredentials(process.env);
   const credentials = await obtainCredentials(
@@ -65,6 +67,7 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
     watch,
     logger: failures,
     ...(domain !== undefined && { domain }),
+    ...(ownership !== undefined && { ownership }),
   });
   const server = createHttpServer({
     handler: gateway.handler,

@@ -1,6 +1,6 @@
 // Owns the command line: which commands there are, their options, and how they end.
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addressesOf, collected, hostAndPortOf, wireAddressOf, withAccess } from './cluster-options.ts';
 import { explain } from './failure.ts';
@@ -31,6 +31,11 @@ function passwordCost(text: string): number {
   return power;
 }
 
+const s3Ownership = () =>
+  new Option('--s3-ownership <rule>', 'of new buckets: all but the first let access control lists count')
+    .choices(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'])
+    .default('BucketOwnerEnforced');
+
 const withData = (command: Command) =>
   command.option('--data <directory>', 'where everything is kept', './data');
 
@@ -50,6 +55,7 @@ function strata(): Command {
     .option('--swift-settings <file>', 'storage policies and rate limits, in JSON')
     .option('--region <name>', 'region that clients sign for', 'us-east-1')
     .option('--s3-domain <name>', 'domain whose subdomains are buckets')
+    .addOption(s3Ownership())
     .action(async (options) => {
       const { up } = await import('./up.ts');
       await up(options);
@@ -80,6 +86,7 @@ function addGateway(program: Command): void {
     .option('--swift-settings <file>', 'storage policies and rate limits, in JSON')
     .option('--region <name>', 'region that clients sign for', 'us-east-1')
     .option('--s3-domain <name>', 'domain whose subdomains are buckets')
+    .addOption(s3Ownership())
     .option('--drain <seconds>', 'serve on for so long after SIGTERM, while /healthz says 503', seconds, 0)
     .action(async (options) => {
       const { gateway } = await import('./gateway.ts');

@@ -23,13 +23,15 @@ export interface UpOptions {
   readonly passwordCost: number;
   readonly region: string;
   readonly s3Domain?: string;
+  readonly s3Ownership?: string;
   readonly identitySettings?: string;
   readonly swiftSettings?: string;
 }
 
 /** Resolves when the cloud has stopped. */
 export async function up(options: UpOptions): Promise<void> {
-  const { host, region, s3Port, adminPort, openstackPort, passwordCost, s3Domain: domain } = options;
+  const { host, region, s3Port, adminPort, openstackPort, passwordCost } = options;
+  const { s3Domain: domain, s3Ownership: ownership } = options;
   const directory = resolve(options.data);
   const identitySettings = readIdentitySettings(options.identitySettings);
   const swift = readSwiftSettings(options.swiftSettings);
@@ -45,7 +47,7 @@ export async function up(options: UpOptions): Promise<void> {
     });
     closers.push(() => open.close());
     const endpoints = await serveClients({
-      ...{ open, logger, region, domain, closers, swift },
+      ...{ open, logger, region, domain, ownership, closers, swift },
       s3: { host, port: s3Port },
       admin: { host, port: adminPort },
       openstack: { host, port: openstackPort },

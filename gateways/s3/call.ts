@@ -18,6 +18,7 @@ import { type PayloadSource, payloadSource } from './auth/payload.ts';
 import { verifyDocument } from './checksums.ts';
 import { conditionName } from './conditions.ts';
 import { BUCKET_REJECTIONS, OBJECT_REJECTIONS, S3Error, type S3ErrorCode } from './errors.ts';
+import type { Ownership } from './settings/ownership.ts';
 
 /** Where what went wrong on our side is told; pino's Logger is one. */
 export interface GatewayLogger {
@@ -33,6 +34,8 @@ export interface GatewayContext {
   /** Names this gateway in `x-amz-id-2`. */
   readonly hostId: string;
   readonly logger: GatewayLogger;
+  /** Of new buckets that are made without a word of it. */
+  readonly ownership: Ownership;
 }
 
 /** The parameters of a query. There are few: a walk is faster than a table. */

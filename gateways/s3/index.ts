@@ -60,6 +60,7 @@ import { type DispatchContext, dispatch } from './dispatch.ts';
 import { S3Error } from './errors.ts';
 import { HostNames } from './keys.ts';
 import { replyFailure } from './reply.ts';
+import { ownershipOf } from './settings/ownership.ts';
 
 export interface S3GatewayOptions {
   readonly cloud: Cloud;
@@ -71,6 +72,8 @@ export interface S3GatewayOptions {
   /** Of virtual-hosted addresses; `localhost` where absent. */
   readonly domain?: string;
   readonly logger?: GatewayLogger;
+  /** Of new buckets that are made without a word of it; default: as at Amazon. */
+  readonly ownership?: string;
 }
 
 export interface S3Gateway {
@@ -84,7 +87,9 @@ const SILENT: GatewayLogger = { error: () => undefined };
 
 export function createS3Gateway(options: S3GatewayOptions): S3Gateway {
   const { cloud, clock, random, region, watch, domain = 'localhost', logger = SILENT } = options;
+  const { ownership: rule = 'BucketOwnerEnforced' } = options;
   const gateway: DispatchContext = {
+    ownership: ownershipOf(rule),
     cloud,
     clock,
     region,

@@ -276,3 +276,19 @@ test('public lists are refused, or do not count, where that is blocked', async (
   t.is(await by(undefined, list(bucket)), 'AccessDenied 403');
   t.is(await by(owner, setAcl(`${bucket}/k`, canned('public-read'))), '- 200');
 });
+
+test('an operator may have lists count in all new buckets', async (t) => {
+  const preferring = await S3Server.start({ ownership: 'ObjectWriter' });
+  t.teardown(() => preferring.stop());
+  const [key] = preferring.keys;
+  const make = (path: string, headers: Record<string, string>) =>
+    preferring.raw({ method: 'PUT', path, headers }, key);
+  t.is(errorOf(await make('/open', canned('public-read'))), '- 200');
+  t.is(errorOf(await preferring.unsigned(list('open'))), '- 200');
+  const enforced = { 'x-amz-object-ownership': 'BucketOwnerEnforced' };
+  t.is(errorOf(await make('/shut', enforced)), '- 200');
+  t.is(
+    errorOf(await preferring.raw(setAcl('shut', canned('public-read')), key)),
+    'AccessControlListNotSupported 400',
+  );
+});

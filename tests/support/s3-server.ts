@@ -31,6 +31,8 @@ export interface RawRequest {
 
 export interface S3ServerOptions {
   readonly region?: string;
+  /** Of new buckets. */
+  readonly ownership?: string;
   /** Stands between the gateway and the cloud, e.g. to let something fail. */
   readonly around?: (cloud: Cloud) => Cloud;
   /** Default: one that it opens. */
@@ -99,6 +101,7 @@ export class S3Server {
       random: systemRandom,
       region,
       watch,
+      ...(options.ownership !== undefined && { ownership: options.ownership }),
       logger: { error: (fields) => logged.push(fields) },
     });
     const { handler, failed } = gateway;

@@ -1,5 +1,5 @@
-// Measures what one judgement costs: of the owner of a bucket that says nothing of others, of the owner of one
-// with a policy of ten statements, and of nobody in particular, whom the last of them lets in.
+// Measures what one judgement costs: of the owner of a bucket that says nothing of others, of the owner of
+// one with a policy of ten statements, and of nobody in particular, whom the last of them lets in.
 
 import { systemClock } from '#core/kernel/clock.ts';
 import { openMemoryCloud } from '#tests/support/memory-cloud.ts';

@@ -108,7 +108,7 @@ interface AskedAccess {
 
 /** @throws S3Error InvalidArgument, InvalidBucketAclWithObjectOwnership */
 function accessAsked(call: S3Call): AskedAccess {
-  const rule = ownershipOf(header(call, 'x-amz-object-ownership') ?? 'BucketOwnerEnforced');
+  const rule = ownershipOf(header(call, 'x-amz-object-ownership') ?? call.gateway.ownership);
   const hasGrants = asksForGrants(call.headers) && cannedOf(call) !== 'private';
   if (hasGrants && rule === 'BucketOwnerEnforced') {
     throw new S3Error('InvalidBucketAclWithObjectOwnership');
