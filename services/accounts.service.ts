@@ -158,7 +158,9 @@ class AccountUseCases implements AccountService {
     if (secret === undefined) return undefined;
     const { id: accountId, name: accountName } = project;
     const canonicalId = canonicalIdOf(accountId);
-    const who = { id: user.id, name: user.name };
+    // A name is one of its domain only: whoever has it elsewhere must not be taken for another.
+    const isOfDomain = user.domainId === project.domainId;
+    const who = { id: user.id, name: isOfDomain ? user.name : `${user.domainId}/${user.name}` };
     const owner = { accountId, accountName, canonicalId, role, secret, user: who };
     return { sealed, owner, isAccounts: false };
   }

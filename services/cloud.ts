@@ -279,7 +279,10 @@ export interface AccessKeyOwner {
   readonly canonicalId: string;
   readonly role: Role;
   readonly secret: string;
-  /** Who has the key, where that is a user and not the account itself. */
+  /**
+   * Who has the key, where that is a user and not the account itself; the name of one of another domain than
+   * the project's has the domain's id before it.
+   */
   readonly user?: { readonly id: string; readonly name: string };
 }
 

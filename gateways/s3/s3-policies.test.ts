@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { limits } from '#core/kernel/limits.ts';
-import { type Ec2Credential, ec2CredentialOf } from '#tests/support/ec2-credentials.ts';
+import { type Ec2Credential, ec2CredentialOf, made, OPERATOR } from '#tests/support/ec2-credentials.ts';
 import { errorOf, type RawRequest, S3Server } from '#tests/support/s3-server.ts';
 import type { AccessKey } from '#tests/support/signed-requests.ts';
 
@@ -331,4 +331,19 @@ test('a form that nobody signed is taken where everybody may put', async (t) => 
   t.is(await form('in/a'), 204);
   t.is(await form('out/a'), 403);
   t.is((await server.raw(get(bucket, 'in/a'), owner)).body, 'from a form');
+});
+
+test('who has the name of another in another domain is not taken for that other', async (t) => {
+  const { identity } = server.memory;
+  const [named, arnOfNamed] = await userOf('other', 'member');
+  const domain = { name: 'elsewhere', description: '', enabled: true };
+  const domainId = made(await identity.directory.createDomain(OPERATOR, domain));
+  const name = arnOfNamed.split('/')[1] as string;
+  const namesake = await ec2CredentialOf(identity, name, 'member', await accountIdOf('other'), domainId);
+  const bucket = await bucketWith({ Principal: { AWS: arnOfNamed } });
+  t.is(await by(named, get(bucket)), '- 200');
+  t.is(await by(namesake, get(bucket)), 'AccessDenied 403');
+  await accepted(bucket, [{ Principal: { AWS: arnOfNamed.replace('/', `/${domainId}/`) } }]);
+  t.is(await by(namesake, get(bucket)), '- 200');
+  t.is(await by(named, get(bucket)), 'AccessDenied 403');
 });

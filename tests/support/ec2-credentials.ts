@@ -24,10 +24,11 @@ export async function ec2CredentialOf(
   name: string,
   role: string,
   projectId: string,
+  domainId = 'default',
 ): Promise<Ec2Credential> {
   const userId = made(
     await users.createUser(OPERATOR, {
-      ...{ domainId: 'default', name, description: '', email: '', defaultProjectId: '' },
+      ...{ domainId, name, description: '', email: '', defaultProjectId: '' },
       ...{ enabled: true, extra: {} },
     }),
   );
