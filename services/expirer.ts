@@ -1,6 +1,7 @@
 // Owns the end of objects whose time is over: until it has come to them they are still there, and count, but
 // nobody reads them any more (isOver). Guarantee: an object is deleted only while what is said of its end is
-// what was looked at; several processes at once do no harm.
+// what was looked at; several processes at once do no harm. In a bucket that keeps versions it is deleted as
+// by a user: it stays as a version, which does not end, and is read by its name.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
@@ -10,6 +11,7 @@ import { objects as objectLifecycle, objectStream } from '#core/objects/objects.
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { viewOf, withVersion } from './object-versions.ts';
 
 /** Whether it counts as deleted. */
 export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: number): boolean =>
@@ -17,7 +19,7 @@ export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: nu
 
 const EXPIRER = { user: 'system', project: 'system', requestId: 'expiry' } as const;
 
-type ExpirerContext = Pick<ServiceContext, 'log' | 'runner' | 'objects' | 'usage'>;
+type ExpirerContext = Pick<ServiceContext, 'log' | 'runner' | 'buckets' | 'objects' | 'usage' | 'random'>;
 
 export class Expirer {
   readonly #context: ExpirerContext;
@@ -44,17 +46,20 @@ export class Expirer {
   }
 
   async #delete(bucket: string, key: string): Promise<boolean> {
-    const { log, objects } = this.#context;
+    const { log, buckets, objects, random } = this.#context;
+    const owner = buckets.get(bucket)?.owner ?? EXPIRER.user;
     const outcome = await runCommand(log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
       stream: objectStream(bucket, key),
-      command: { type: 'DeleteObject', condition: {} },
+      command: withVersion(random, { type: 'DeleteObject', owner, condition: {} } as const),
       actor: EXPIRER,
       view: (): View<ObjectState> | Rejection<'no-such-key'> => {
         const object = objects.get(bucket, key);
-        if (!object || !isOver(object, this.#clock.nowMs())) return { rejected: 'no-such-key' };
-        return { state: { status: 'present', etag: object.etag }, expect: object.revision };
+        const found = buckets.get(bucket);
+        const isDue = object && isOver(object, this.#clock.nowMs());
+        if (!found || found.status === 'closing' || !isDue) return { rejected: 'no-such-key' };
+        return viewOf(this.#context, found, key);
       },
       refresh: () => untilCaughtUp(this.#context),
     });

@@ -52,6 +52,10 @@ const S3_ERRORS = {
   InsufficientStorage: { status: 507, message: 'There is not enough free space to store this.' },
   InternalError: { status: 500, message: 'We encountered an internal error. Please try again.' },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
+  InvalidBucketState: {
+    status: 409,
+    message: 'The request is not valid for the current state of the bucket.',
+  },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
   InvalidDigest: {
     status: 400,
@@ -89,6 +93,7 @@ const S3_ERRORS = {
   MissingContentLength: { status: 411, message: 'You must provide the Content-Length HTTP header.' },
   NoSuchBucket: { status: 404, message: 'The specified bucket does not exist' },
   NoSuchKey: { status: 404, message: 'The specified key does not exist.' },
+  NoSuchVersion: { status: 404, message: 'The specified version does not exist.' },
   NoSuchUpload: {
     status: 404,
     message:
@@ -164,6 +169,7 @@ export const BUCKET_REJECTIONS: Readonly<Record<BucketRejection, S3ErrorCode>> =
   'bucket-owned-by-caller': 'BucketAlreadyOwnedByYou',
   'bucket-not-empty': 'BucketNotEmpty',
   'too-many-buckets': 'TooManyBuckets',
+  'bucket-state': 'InvalidBucketState',
   'operation-in-progress': 'OperationAborted',
 };
 
@@ -172,6 +178,7 @@ export const OBJECT_REJECTIONS: Readonly<Record<UploadRejection, S3ErrorCode>> =
   'access-denied': 'AccessDenied',
   'no-such-bucket': 'NoSuchBucket',
   'no-such-key': 'NoSuchKey',
+  'no-such-version': 'NoSuchVersion',
   'precondition-failed': 'PreconditionFailed',
   'quota-exceeded': 'QuotaExceeded',
   'operation-in-progress': 'ConditionalRequestConflict',

@@ -29,6 +29,10 @@ function faulty(cloud: Cloud): Cloud {
   return {
     ...cloud,
     objects: {
+      version: (...asked) => objects.version(...asked),
+      deletion: (...asked) => objects.deletion(...asked),
+      listVersions: (...asked) => objects.listVersions(...asked),
+      deleteVersion: (...asked) => objects.deleteVersion(...asked),
       put: (caller, request) => objects.put(caller, request),
       stored: (caller, bucket, key) => objects.stored(caller, bucket, key),
       describe: (caller, bucket, key, change) => objects.describe(caller, bucket, key, change),
