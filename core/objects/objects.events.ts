@@ -140,10 +140,10 @@ export type ObjectEvent = EventOf<typeof objects.table>;
 
 export const objectStream = (bucket: string, key: string): string => `objects/${bucket}/${key}`;
 
-// Names of versions. Of two of a key the one that the log has later has the lower name, whatever the clocks of
-// those who wrote them say; none can be guessed; and a name says where its version stands. An event is appended
-// without knowing its revision, so it says but the end of the name: the revision in the key's stream, counted
-// from the highest down, is the beginning. Why: docs/decisions/0018-versions.md.
+// Names of versions. Of two of a key the one that the log has later has the lower name, whatever the clocks
+// of those who wrote them say; none can be guessed; and a name says where its version stands. An event is
+// appended without knowing its revision, so it says but the end of the name: the revision in the key's
+// stream, counted from the highest down, is the beginning. Why: docs/decisions/0018-versions.md.
 
 /** Of the one version of a key that was put while its bucket kept none. */
 export const NULL_VERSION = 'null';

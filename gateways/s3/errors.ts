@@ -52,6 +52,10 @@ const S3_ERRORS = {
   InsufficientStorage: { status: 507, message: 'There is not enough free space to store this.' },
   InternalError: { status: 500, message: 'We encountered an internal error. Please try again.' },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
+  IllegalVersioningConfigurationException: {
+    status: 400,
+    message: 'The versioning configuration specified in the request is invalid.',
+  },
   InvalidBucketState: {
     status: 409,
     message: 'The request is not valid for the current state of the bucket.',
@@ -159,6 +163,10 @@ export class S3Error extends Error implements S3Failure {
 
 export function invalidArgument(name: string, value: string, message?: string): S3Error {
   return new S3Error('InvalidArgument', message, { ArgumentName: name, ArgumentValue: value });
+}
+
+export function invalidVersion(value: string): S3Error {
+  return invalidArgument('versionId', value, 'Invalid version id specified');
 }
 
 /** Answers of the use cases of buckets. */

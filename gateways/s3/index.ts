@@ -7,7 +7,7 @@
 // and `..` are parts of a key like any other.
 //
 // Gaps: answered NotImplemented, never ignored.
-// - Versioning: GetBucketVersioning, PutBucketVersioning, ListObjectVersions, any versionId but `null`.
+// - Of versioning: MfaDelete.
 // - Access by others than the owner: ACLs (the canned `private` and `bucket-owner-full-control` say what is
 //   the case and are accepted), grants, policies, PolicyStatus, PublicAccessBlock, OwnershipControls
 //   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
@@ -24,6 +24,8 @@
 // - A bucket is seen by its owner alone: everybody else is denied, also its name's existence is not hidden.
 // - Without a checksum from the client none is computed or stored; S3 adds CRC64NVME.
 // - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once.
+// - The condition of a DeleteObject with a versionId is judged against that version.
+// - A version is read by its id also when its end (Swift's X-Delete-At) has come, unless its key names it.
 // - User metadata in raw UTF-8 comes back as UTF-8 (in encoded words); S3 takes the same bytes for ISO
 //   8859-1.
 // - CreateBucket takes the gateway's own region as LocationConstraint, also us-east-1.

@@ -2,8 +2,9 @@
 // S3 objects"). Guarantee: a key reaches the cloud exactly as the client wrote it, never normalised.
 
 import { limits } from '#core/kernel/limits.ts';
+import { isVersion } from '#core/objects/objects.events.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
-import { S3Error } from './errors.ts';
+import { invalidVersion, S3Error } from './errors.ts';
 
 export interface Address {
   /** Empty: the service itself. */
@@ -93,5 +94,6 @@ export function copySourceOf(header: string): Address & { readonly versionId: st
   const key = text.slice(slash + 1);
   checkKey(key);
   const versionId = marker < 0 ? undefined : header.slice(marker + '?versionId='.length);
+  if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
   return { bucket: text.slice(0, slash), key, versionId };
 }

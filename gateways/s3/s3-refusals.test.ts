@@ -116,7 +116,7 @@ test('addresses that cannot be are refused', async (t) => {
 });
 
 test('what is not built is NotImplemented, and never ignored', async (t) => {
-  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { versioning: '' } });
+  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { lifecycle: '' } });
   t.is(errorOf(config), 'NotImplemented 501');
   for (const more of [
     { ACL: 'public-read' },

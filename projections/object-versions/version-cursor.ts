@@ -1,6 +1,6 @@
 // Owns the order of all versions in a bucket: by key, of each the newest first. What keys name now and what
-// they named before are two ranges of rows, read side by side. Places are those of version-rows.ts; what a key
-// names now stands where its versions begin.
+// they named before are two ranges of rows, read side by side. Places are those of version-rows.ts; what a
+// key names now stands where its versions begin.
 
 import { objectRowKey } from '../objects-by-key/objects-by-key.projection.ts';
 import {

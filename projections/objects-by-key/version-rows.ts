@@ -1,10 +1,11 @@
-// Owns the rows of versions: what keys named before, and deletions. Guarantee: what a key names now is where it
-// would be in a bucket without versions, and nothing here is read or written for such a bucket; of each key
-// the newest of these rows stands first, and next of all versions if the present one goes.
+// Owns the rows of versions: what keys named before, and deletions. Guarantee: what a key names now is
+// where it would be in a bucket without versions, and nothing here is read or written for such a bucket; of
+// each key the newest of these rows stands first, and next of all versions if the present one goes.
 //
 // `version/<bucket>\0<key>\0\0<order>`: the row of an object, as it was while the key named it, or of a
 // deletion, the newest too. `null/<bucket>\0<key>\0\0`: the order of the null version, where it is one of
-// these. `kept/<bucket>\0<key>\0\0<what>`: the order of the version whose bytes were put as that blob or upload.
+// these. `kept/<bucket>\0<key>\0\0<what>`: the order of the version whose bytes were put as that blob or
+// upload.
 
 import { assert } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';

@@ -3,37 +3,38 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, living, type S3Call } from '../call.ts';
+import { accept, header, Query, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { objectHeadersOf, storageClassOf } from '../headers.ts';
-import { type Address, copySourceOf } from '../keys.ts';
+import { copySourceOf } from '../keys.ts';
 import { copyRangeOf } from '../ranges.ts';
 import { isoDate } from '../reply.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
+import { objectOf, versionOf } from './find-object.ts';
 import { partNumberOf } from './part-number.ts';
-import { replySlowly } from './slow-reply.ts';
+import { replySlowly, type SlowAnswer } from './slow-reply.ts';
 
 export function copyObject(call: S3Call): Promise<void> {
   return replySlowly(call, copy(call));
 }
 
-async function copy(call: S3Call): Promise<{ document: string }> {
-  const { headers, bucket, key } = call;
+async function copy(call: S3Call): Promise<SlowAnswer> {
+  const { bucket, key } = call;
   const { objects } = call.gateway.cloud;
-  const condition = writeConditionOf(headers);
+  const condition = writeConditionOf(call.headers);
   const replaces = replacesMetadata(call);
   const algorithmAsked = checksumAlgorithmOf(header(call, 'x-amz-checksum-algorithm'));
   const { address, object: from } = await sourceObject(call);
-  const storageClass = storageClassOf(headers);
+  const storageClass = storageClassOf(call.headers);
   const algorithm = algorithmAsked ?? ownAlgorithm(from);
   const onItself = address.bucket === bucket && address.key === key;
   const changes = replaces || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
-  if (onItself && !changes) throw copyOnItself();
+  if (onItself && address.versionId === undefined && !changes) throw copyOnItself();
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
-  const { contentType, headers: kept, metadata } = replaces ? objectHeadersOf(headers) : from;
+  const { contentType, headers: kept, metadata } = replaces ? objectHeadersOf(call.headers) : from;
   const outcome = await objects.put(call.caller, {
     bucket,
     key,
@@ -52,14 +53,19 @@ async function copy(call: S3Call): Promise<{ document: string }> {
     .plain('LastModified', isoDate(object.modifiedMs))
     .element('ETag', `"${object.etag}"`);
   addChecksumElements(xml, object);
-  return { document: xml.document() };
+  const headers = sourceVersion(from);
+  if (object.version !== undefined) headers.push('x-amz-version-id', object.version);
+  return { document: xml.document(), headers };
 }
+
+const sourceVersion = ({ version }: StoredObject): string[] =>
+  version === undefined ? [] : ['x-amz-copy-source-version-id', version];
 
 export function uploadPartCopy(call: S3Call): Promise<void> {
   return replySlowly(call, copyPart(call));
 }
 
-async function copyPart(call: S3Call): Promise<{ document: string }> {
+async function copyPart(call: S3Call): Promise<SlowAnswer> {
   const { objects, uploads } = call.gateway.cloud;
   const partNumber = partNumberOf(call.query.get('partNumber') ?? '');
   const uploadId = call.query.get('uploadId') ?? '';
@@ -86,24 +92,26 @@ async function copyPart(call: S3Call): Promise<{ document: string }> {
     .plain('LastModified', isoDate(part.modifiedMs))
     .element('ETag', `"${part.etag}"`);
   addChecksumElements(xml, { checksumAlgorithm: algorithm, checksum: part.checksum });
-  return { document: xml.document() };
+  return { document: xml.document(), headers: sourceVersion(from) };
 }
 
 /** The object to copy, if its conditions hold. @throws S3Error */
-async function sourceObject(call: S3Call): Promise<{ address: Address; object: StoredObject }> {
+async function sourceObject(
+  call: S3Call,
+): Promise<{ address: ReturnType<typeof copySourceOf>; object: StoredObject }> {
   const value = header(call, 'x-amz-copy-source') ?? '';
   const address = copySourceOf(value);
-  if (address.versionId !== undefined && address.versionId !== 'null') {
-    throw new S3Error('NotImplemented', 'Versioning is not implemented.', { Header: 'x-amz-copy-source' });
-  }
   const owner = header(call, 'x-amz-source-expected-bucket-owner');
-  const from = { ...call, bucket: address.bucket, key: address.key };
-  const { buckets, objects } = call.gateway.cloud;
+  const { versionId } = address;
+  const query = new Query(versionId === undefined ? [] : [['versionId', versionId]]);
+  const from = { ...call, bucket: address.bucket, key: address.key, query };
+  const { buckets } = call.gateway.cloud;
   if (owner !== undefined) {
     const bucket = accept(from, await buckets.get(call.caller, address.bucket));
     if (bucket.owner !== owner) throw new S3Error('AccessDenied');
   }
-  const object = living(from, accept(from, await objects.get(call.caller, address.bucket, address.key)));
+  if (versionId !== undefined && (await versionOf(from, versionId)).deletion) throw copyOfDeletion();
+  const object = await objectOf(from);
   judgeCopySource(call.headers, object);
   return { address, object };
 }
@@ -124,6 +132,13 @@ function copyOnItself(): S3Error {
     'InvalidRequest',
     'This copy request is illegal because it is trying to copy an object to itself without changing the ' +
       "object's metadata, storage class, website redirect location or encryption attributes.",
+  );
+}
+
+function copyOfDeletion(): S3Error {
+  return new S3Error(
+    'InvalidRequest',
+    'The source of a copy request may not specifically refer to a delete marker by version id.',
   );
 }
 

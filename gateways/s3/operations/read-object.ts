@@ -3,13 +3,14 @@
 
 import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, living, type S3Call } from '../call.ts';
+import { header, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { addObjectHeaders, headerText, refuseCustomerKey } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
+import { objectOf } from './find-object.ts';
 import { partNumberOf } from './part-number.ts';
 
 /** What is to be answered of an object. */
@@ -22,7 +23,7 @@ interface Reading {
 
 export async function getObject(call: S3Call): Promise<void> {
   const { objects } = call.gateway.cloud;
-  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
+  const object = await objectOf(call);
   const reading = plan(call, object);
   if (!reading) return;
   const { status, offset, length, headers } = reading;
@@ -33,8 +34,7 @@ export async function getObject(call: S3Call): Promise<void> {
 }
 
 export async function headObject(call: S3Call): Promise<void> {
-  const { objects } = call.gateway.cloud;
-  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
+  const object = await objectOf(call);
   const reading = plan(call, object);
   if (reading) replyHead(call, reading.status, reading.headers);
 }
@@ -44,6 +44,7 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
   refuseCustomerKey(call.headers);
   const headers = answerHeaders(call);
   headers.push('ETag', `"${object.etag}"`, 'Last-Modified', httpDate(object.modifiedMs));
+  if (object.version !== undefined) headers.push('x-amz-version-id', object.version);
   if (judgeRead(call.headers, object)) {
     replyEmpty(call, 304, headers);
     return undefined;

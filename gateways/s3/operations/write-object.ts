@@ -34,13 +34,23 @@ export async function putObject(call: S3Call): Promise<void> {
   const object = accept(call, outcome, condition);
   const answer = answerHeaders(call);
   answer.push('ETag', `"${object.etag}"`);
+  if (object.version !== undefined) answer.push('x-amz-version-id', object.version);
   addChecksumHeaders(answer, object);
   replyEmpty(call, 200, answer);
 }
 
 export async function deleteObject(call: S3Call): Promise<void> {
+  const { caller, bucket, key } = call;
   const condition = deleteConditionOf(call.headers);
-  const outcome = await call.gateway.cloud.objects.delete(call.caller, call.bucket, call.key, condition);
-  accept(call, outcome, condition);
-  replyEmpty(call, 204);
+  const versionId = call.query.get('versionId');
+  const { objects } = call.gateway.cloud;
+  const outcome =
+    versionId === undefined
+      ? await objects.delete(caller, bucket, key, condition)
+      : await objects.deleteVersion(caller, bucket, key, versionId, condition);
+  const { version, isDeletion } = accept(call, outcome, condition);
+  const answer = answerHeaders(call);
+  if (isDeletion) answer.push('x-amz-delete-marker', 'true');
+  if (version !== undefined) answer.push('x-amz-version-id', version);
+  replyEmpty(call, 204, answer);
 }
