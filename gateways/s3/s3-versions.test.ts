@@ -115,7 +115,7 @@ test('a deletion is a version: it hides what is before it, and goes like any oth
   ]);
 });
 
-test('a suspended bucket has one deletion called null, which takes the place of the null version', async (t) => {
+test('a suspended bucket has one deletion called null, in the place of the null version', async (t) => {
   const bucket = await newBucket('Enabled');
   const first = await bucket.put('k', 'first');
   await bucket.setStatus('Suspended');

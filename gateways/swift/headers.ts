@@ -166,6 +166,7 @@ export function objectAnswer(call: { transactionId: string }, object: StoredObje
   headers.push('Etag', isLarge(object) || joins ? `"${etag}"` : etag);
   headers.push('Last-Modified', httpDate(lastModifiedMs(modifiedMs)), 'X-Timestamp', timestamp(modifiedMs));
   headers.push('Accept-Ranges', 'bytes');
+  if (object.version !== undefined) headers.push('X-Object-Version-Id', object.version);
   if (isLarge(object)) headers.push('X-Static-Large-Object', 'True');
   if (joins) {
     headers.push('X-Object-Manifest', encodedPath(`${assembly.bucket}/${assembly.prefix}`));

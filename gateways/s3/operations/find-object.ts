@@ -47,7 +47,7 @@ export async function versionOf(call: S3Call, versionId: string): Promise<Stored
 }
 
 /** @throws S3Error NoSuchKey, if the newest version is why the key names nothing */
-export async function tellDeletion(call: S3Call): Promise<void> {
+async function tellDeletion(call: S3Call): Promise<void> {
   const deletion = await call.gateway.cloud.objects.deletion(call.caller, call.bucket, call.key);
   if (!deletion) return;
   const { message, details } = errorFor(call, 'NoSuchKey');

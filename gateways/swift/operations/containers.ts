@@ -1,11 +1,12 @@
 // Owns the operations on containers, each a bucket of the account's project.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { VERSIONING, versioningOf } from '#core/buckets/properties.ts';
 import { isRejected } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import { cleanAccessList } from '../access-lists.ts';
-import { acceptBucket, fromHeader, header, type SwiftCall } from '../call.ts';
+import { acceptBucket, fromHeader, header, isTrue, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import { addProperties, addSecrets, type Changes, changesOf, type Values } from '../headers.ts';
 import { checkNames } from '../paths.ts';
@@ -69,10 +70,7 @@ function mayChange({ isWriter }: SwiftCall, { set, unset }: Changes): void {
 }
 
 /** What would change what a container does, and is not built. */
-const UNBUILT = [
-  ...['x-versions-location', 'x-history-location', 'x-versions-enabled', 'x-container-sync-to'],
-  'x-container-sync-key',
-];
+const UNBUILT = ['x-versions-location', 'x-history-location', 'x-container-sync-to', 'x-container-sync-key'];
 
 const LISTS = [
   ['X-Container-Read', 'access/read'],
@@ -95,7 +93,16 @@ function containerChanges(headers: IncomingHttpHeaders, before: Values): Changes
     if (list !== '') lists[property] = list;
     else if (property in before) withdrawn.push(property);
   }
-  return { set: { ...set, ...lists }, unset: [...unset, ...withdrawn] };
+  const kept = versionsChange(headers, before);
+  return { set: { ...set, ...lists, ...kept }, unset: [...unset, ...withdrawn] };
+}
+
+/** What never kept versions need not be told to stop. */
+function versionsChange(headers: IncomingHttpHeaders, before: Values): Values {
+  const asked = headers['x-versions-enabled'];
+  if (asked === undefined) return {};
+  if (isTrue(String(asked))) return { [VERSIONING]: 'enabled' };
+  return VERSIONING in before ? { [VERSIONING]: 'suspended' } : {};
 }
 
 export async function containerHeaders(call: SwiftCall, bucket: StoredBucket): Promise<string[]> {
@@ -109,6 +116,8 @@ export async function containerHeaders(call: SwiftCall, bucket: StoredBucket): P
   ];
   addProperties(headers, 'Container', bucket.properties, call.isWriter);
   if (call.isWriter) addSecrets(headers, 'Container', await buckets.secrets(call.caller, bucket));
+  const versioning = versioningOf(bucket.properties);
+  if (versioning) headers.push('X-Versions-Enabled', versioning === 'enabled' ? 'True' : 'False');
   headers.push('Accept-Ranges', 'bytes');
   return headers;
 }

@@ -135,9 +135,7 @@ function bytesOf(bytes: Buffer): ByteSource {
 }
 
 /** Answers what the object is made of, if it is a static large object. */
-export async function showManifest(call: SwiftCall): Promise<boolean> {
-  const { objects } = call.gateway.cloud;
-  const object = accept(await objects.stored(call.caller, call.container, call.object));
+export async function showManifest(call: SwiftCall, object: StoredObject): Promise<boolean> {
   if (!isLarge(object)) return false;
   await judgeParts(call, object);
   const parts = object.assembly?.parts ?? [];

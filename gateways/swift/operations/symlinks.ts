@@ -17,7 +17,7 @@ import { STORAGE_CLASS } from './write-object.ts';
 
 const NO_BYTES = { segments: [], bucket: '' };
 /** Of no bytes. */
-const EMPTY_ETAG = hash('md5', '');
+export const EMPTY_ETAG = hash('md5', '');
 
 export async function putSymlink(call: SwiftCall): Promise<void> {
   const { headers } = call.request;
