@@ -11,6 +11,7 @@ import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath } from
 import { rangesOf } from '../ranges.ts';
 import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
+import { keepReplaced } from './archives.ts';
 import { foundBy, foundThere, judgeParts, living, targetOf } from './find-object.ts';
 import { addVersion, askedVersion } from './versions.ts';
 
@@ -55,6 +56,7 @@ async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
   const keepsParts = (asIs || isLink) && source.assembly !== undefined;
   const description = descriptionOf(from, source);
   const wanted = header(from, 'etag');
+  await keepReplaced(to.gateway, to.caller, to);
   const outcome = await objects.put(to.caller, {
     bucket: to.container,
     key: to.object,

@@ -6,6 +6,7 @@ import { isVersion } from '#core/objects/objects.events.ts';
 import type { ListedVersion, VersionListPage } from '#projections/object-versions/object-versions.query.ts';
 import { accept, acceptBucket, DELETED_TYPE, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
+import { EMPTY_ETAG } from '../headers.ts';
 import { isoDate } from '../reply.ts';
 import { containerHeaders } from './containers.ts';
 import {
@@ -18,7 +19,6 @@ import {
   type Row,
   replyListing,
 } from './listings.ts';
-import { EMPTY_ETAG } from './symlinks.ts';
 
 interface Place {
   readonly keyMarker: string;

@@ -30,6 +30,7 @@ import {
   replyText,
   TEXT,
 } from '../reply.ts';
+import { keepDeleted, keepReplaced } from './archives.ts';
 import { putCopy } from './copy-object.ts';
 import { living, targetOf } from './find-object.ts';
 import { deleteWithSegments, putManifest } from './manifests.ts';
@@ -51,6 +52,7 @@ export async function putObject(call: SwiftCall): Promise<void> {
   const described = objectHeadersOf(headers, call.gateway.clock.nowMs());
   const assembly = joinOf(call);
   const source = objectBody(call);
+  await keepReplaced(call.gateway, call.caller, call);
   const outcome = await call.gateway.cloud.objects.put(call.caller, {
     bucket: call.container,
     key: call.object,
@@ -74,7 +76,7 @@ export async function putObject(call: SwiftCall): Promise<void> {
 
 /** Stores bytes that do not come as the body of a PUT. */
 export async function storeBytes(
-  { cloud }: GatewayContext,
+  gateway: GatewayContext,
   caller: Caller,
   to: Address,
   source: ByteSource,
@@ -82,7 +84,8 @@ export async function storeBytes(
 ): Promise<StoredObject> {
   if (to.object.includes('\0')) throw new SwiftError(412, 'Invalid UTF8 or contains NULL');
   checkNames(to);
-  const outcome = await cloud.objects.put(caller, {
+  await keepReplaced(gateway, caller, to);
+  const outcome = await gateway.cloud.objects.put(caller, {
     bucket: to.container,
     key: to.object,
     source,
@@ -135,6 +138,9 @@ export async function deleteObject(call: SwiftCall): Promise<void> {
   const { caller, container } = call;
   const version = await askedVersion(call);
   if (version !== undefined) return deleteVersion(call, version);
+  if (await keepDeleted(call.gateway, caller, call)) {
+    return replyEmpty(call, 204, [...answerHeaders(call), 'Content-Type', HTML]);
+  }
   const found = await objects.stored(caller, container, call.object);
   if (isRejected(found) && found.rejected === 'no-such-key') {
     // What is not there is said to be gone, where that is kept.
