@@ -24,6 +24,7 @@ const BAD_REQUEST = [
     'TooManyBuckets',
   ],
   ...['XAmzContentSHA256Mismatch', 'RequestHeaderSectionTooLarge'],
+  'IllegalVersioningConfigurationException',
 ];
 const FORBIDDEN = [
   ...[
@@ -44,7 +45,7 @@ const STATUS_OF = new Map<string, number>([
   ...BAD_REQUEST.map((code) => [code, 400] as const),
   ...FORBIDDEN.map((code) => [code, 403] as const),
   ...CONFLICT.map((code) => [code, 409] as const),
-  ...['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload'].map((code) => [code, 404] as const),
+  ...['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload', 'NoSuchVersion'].map((code) => [code, 404] as const),
   ['MethodNotAllowed', 405],
   ['MissingContentLength', 411],
   ['PreconditionFailed', 412],

@@ -1,5 +1,5 @@
-// Owns the listing of all versions of a container's objects. Forwards a page costs what it shows; backwards it
-// is read from its lower end on, and only the last rows are kept.
+// Owns the listing of all versions of a container's objects. Forwards a page costs what it shows; backwards
+// it is read from its lower end on, and only the last rows are kept.
 
 import { limits } from '#core/kernel/limits.ts';
 import { isVersion } from '#core/objects/objects.events.ts';

@@ -1,5 +1,5 @@
-// Owns the storing of an object once more, as it is: under another name, or as a version of its own. The bytes
-// that it has itself stream from the storage nodes back to them; what it is made of is named again.
+// Owns the storing of an object once more, as it is: under another name, or as a version of its own. The
+// bytes that it has itself stream from the storage nodes back to them; what it is made of is named again.
 
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
