@@ -11,7 +11,7 @@ import { objects as objectLifecycle, objectStream } from '#core/objects/objects.
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
-import { viewOf, withVersion } from './object-versions.ts';
+import { giveVersion, viewOf } from './object-versions.ts';
 
 /** Whether it counts as deleted. */
 export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: number): boolean =>
@@ -48,18 +48,21 @@ export class Expirer {
   async #delete(bucket: string, key: string): Promise<boolean> {
     const { log, buckets, objects, random } = this.#context;
     const owner = buckets.get(bucket)?.owner ?? EXPIRER.user;
+    const command = { type: 'DeleteObject' as const, owner, condition: {}, version: '' };
     const outcome = await runCommand(log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
       stream: objectStream(bucket, key),
-      command: withVersion(random, { type: 'DeleteObject', owner, condition: {} } as const),
+      command,
       actor: EXPIRER,
       view: (): View<ObjectState> | Rejection<'no-such-key'> => {
         const object = objects.get(bucket, key);
         const found = buckets.get(bucket);
         const isDue = object && isOver(object, this.#clock.nowMs());
         if (!found || found.status === 'closing' || !isDue) return { rejected: 'no-such-key' };
-        return viewOf(this.#context, found, key);
+        const view = viewOf(this.#context, found, key);
+        giveVersion(command, view.state.versioning, random);
+        return view;
       },
       refresh: () => untilCaughtUp(this.#context),
     });

@@ -53,19 +53,13 @@ export function viewOf(
   };
 }
 
-/** With the end of a version's name, made when it is asked for: in most buckets it never is. */
-export function withVersion<Command extends object>(
-  random: Random,
-  command: Command,
-): Command & { readonly version: string } {
-  let version: string | undefined;
-  return {
-    ...command,
-    get version(): string {
-      version ??= newVersionEnd(random);
-      return version;
-    },
-  };
+/** Of a command that may make a version: the end of its name, made where the bucket keeps it. */
+export interface Versioned {
+  version: string;
+}
+
+export function giveVersion(command: Versioned, versioning: Versioning, random: Random): void {
+  if (versioning === 'enabled' && command.version === '') command.version = newVersionEnd(random);
 }
 
 /** How the version is called that an event of that revision made. */
@@ -91,8 +85,7 @@ export async function deleteObject(
   condition: KeyCondition,
 ): Promise<Deletion | Rejection<ObjectRejection>> {
   let versioning: Versioning;
-  const deletion = { type: 'DeleteObject', owner: caller.accountId, condition } as const;
-  const command = withVersion(context.random, deletion);
+  const command = { type: 'DeleteObject' as const, owner: caller.accountId, condition, version: '' };
   const outcome = await runCommand(context.log, {
     decider: objectDecider,
     lifecycle: objectLifecycle,
@@ -105,6 +98,7 @@ export async function deleteObject(
       versioning = versioningOf(found.properties);
       // What says that a key names nothing is something more in the bucket.
       if (versioning && found.status === 'closing') return { rejected: 'operation-in-progress' };
+      giveVersion(command, versioning, context.random);
       return viewOf(context, found, key);
     },
     refresh: async () => {

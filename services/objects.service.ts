@@ -55,10 +55,10 @@ import {
   blindView,
   deleteObject,
   deleteVersion,
+  giveVersion,
   madeVersion,
   stateOf,
   viewOf,
-  withVersion,
 } from './object-versions.ts';
 import { overQuota } from './quotas.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
@@ -108,7 +108,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const refused = over && (await over);
     if (refused) return refused;
     let versioning: ObjectState['versioning'];
-    const naming = withVersion(this.#context.random, command);
+    const naming = { ...command, version: '' };
     const outcome = await runCommand(this.#context.log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
@@ -122,6 +122,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
         const more = guards(found);
         if (isRejected(more)) return more;
         versioning = versioningOf(found.properties);
+        giveVersion(naming, versioning, this.#context.random);
         const { state, expect } = conditional ? viewOf(this.#context, found, key) : blindView(versioning);
         const alsoAt = [{ stream: bucketStream(bucket), revision: found.revision }, ...more];
         return { state, expect, alsoAt };

@@ -112,6 +112,7 @@ function rowAfterDeletion({ event, kind, rows, bucket, key, before }: Deletion):
 }
 
 function kindOfEvent(type: string): number {
+  if (type === 'ObjectPut') return OBJECT_PUT;
   const row = objects.table.events[type as ObjectEvent['type']];
   assert(row, `objects-by-key knows no ${type}`);
   return row.id;
