@@ -2,7 +2,7 @@
 // is not built is answered NotImplemented by its own name. Parameters that S3 does not know are ignored, as
 // S3 does.
 
-import { isVersion } from '#core/objects/objects.events.ts';
+import { isVersion } from '#services/versioning.ts';
 import type { Query } from './call.ts';
 import { invalidArgument, invalidVersion, S3Error } from './errors.ts';
 

@@ -2,8 +2,8 @@
 // S3 objects"). Guarantee: a key reaches the cloud exactly as the client wrote it, never normalised.
 
 import { limits } from '#core/kernel/limits.ts';
-import { isVersion } from '#core/objects/objects.events.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
+import { isVersion } from '#services/versioning.ts';
 import { invalidVersion, S3Error } from './errors.ts';
 
 export interface Address {

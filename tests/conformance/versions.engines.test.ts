@@ -1,4 +1,5 @@
-// Owns the proof that the AWS CLI and the swift client work with versions, and with those that the other made.
+// Owns the proof that the AWS CLI and the swift client work with versions, and with those that the other
+// made.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

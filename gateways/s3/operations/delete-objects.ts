@@ -1,8 +1,8 @@
 // Owns DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own.
 
 import { limits } from '#core/kernel/limits.ts';
-import { isVersion } from '#core/objects/objects.events.ts';
 import type { Deletion as CloudDeletion, WriteCondition } from '#services/cloud.ts';
+import { isVersion } from '#services/versioning.ts';
 import { accept, documentBody, type S3Call } from '../call.ts';
 import { ifMatchCondition } from '../conditions.ts';
 import { invalidVersion, S3Error, type S3Failure } from '../errors.ts';

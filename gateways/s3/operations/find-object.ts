@@ -2,10 +2,10 @@
 // deletion the answer says so, as S3 does.
 
 import { isRejected } from '#core/kernel/decider.ts';
-import { NULL_VERSION } from '#core/objects/objects.events.ts';
 import type { StoredDeletion, StoredVersion } from '#projections/object-versions/object-versions.query.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { isOver } from '#services/expirer.ts';
+import { NULL_VERSION } from '#services/versioning.ts';
 import { accept, errorFor, living, type S3Call } from '../call.ts';
 import { S3Error } from '../errors.ts';
 import { httpDate } from '../reply.ts';

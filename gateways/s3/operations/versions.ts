@@ -1,8 +1,7 @@
 // Owns the operations that are about versions alone: whether a bucket keeps them, and the listing of all.
 
-import { VERSIONING, versioningOf } from '#core/buckets/properties.ts';
-import { isVersion } from '#core/objects/objects.events.ts';
 import type { ListedVersion } from '#projections/object-versions/object-versions.query.ts';
+import { isVersion, VERSIONING, versioningOf } from '#services/versioning.ts';
 import { accept, acceptBucket, documentBody, type S3Call } from '../call.ts';
 import { CHECKSUM_TYPES, CHECKSUMS, isChecksumAlgorithm, isChecksumType } from '../checksums.ts';
 import { invalidArgument, invalidVersion, S3Error } from '../errors.ts';

@@ -2,12 +2,12 @@
 // "Versioned Writes"): it is copied into a container of its own, the archive. A deletion in a stack brings
 // the newest of it back; in a history it is told there. What other dialects do is not kept so.
 
-import { ARCHIVES } from '#core/buckets/properties.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { ListedObject, StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { Caller } from '#services/cloud.ts';
 import { isOver } from '#services/expirer.ts';
+import { ARCHIVES } from '#services/versioning.ts';
 import { DELETED_TYPE, type GatewayContext } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import { EMPTY_ETAG } from '../headers.ts';
@@ -33,7 +33,7 @@ export async function keepReplaced(gateway: GatewayContext, caller: Caller, at: 
 }
 
 /**
- * To be asked before an object is deleted. Resolves to whether that is done: what was there before it is there
+ * To be asked before an object is deleted. Resolves to whether that is done: what was there before is there
  * again.
  * @throws SwiftError 412
  */

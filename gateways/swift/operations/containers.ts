@@ -1,11 +1,11 @@
 // Owns the operations on containers, each a bucket of the account's project.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { ARCHIVES, isTwofold, VERSIONING, versioningOf } from '#core/buckets/properties.ts';
 import { isRejected } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import { ARCHIVES, isTwofold, VERSIONING, versioningOf } from '#services/versioning.ts';
 import { cleanAccessList } from '../access-lists.ts';
 import { acceptBucket, fromHeader, header, isTrue, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';

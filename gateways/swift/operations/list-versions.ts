@@ -2,8 +2,8 @@
 // it is read from its lower end on, and only the last rows are kept.
 
 import { limits } from '#core/kernel/limits.ts';
-import { isVersion } from '#core/objects/objects.events.ts';
 import type { ListedVersion, VersionListPage } from '#projections/object-versions/object-versions.query.ts';
+import { isVersion } from '#services/versioning.ts';
 import { accept, acceptBucket, DELETED_TYPE, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import { EMPTY_ETAG } from '../headers.ts';

@@ -1,12 +1,11 @@
 // Owns what requests say of versions of objects (https://docs.openstack.org/swift/latest/middleware.html,
 // "Object Versioning"): which one they mean, how one is there again, and how one goes.
 
-import { versioningOf } from '#core/buckets/properties.ts';
 import { isRejected } from '#core/kernel/decider.ts';
-import { isVersion, NULL_VERSION } from '#core/objects/objects.events.ts';
 import { announcedBytes } from '#gateways/edge/request-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { isOver } from '#services/expirer.ts';
+import { isVersion, NULL_VERSION, versioningOf } from '#services/versioning.ts';
 import { accept, acceptBucket, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import { answerHeaders, HTML, httpDate, lastModifiedMs, replyDone, replyEmpty } from '../reply.ts';

@@ -1,11 +1,11 @@
 // Owns PUT, POST and DELETE of objects. A PUT that says what it is made from is a copy; one with a manifest
 // makes an object of others.
 
-import { versioningOf } from '#core/buckets/properties.ts';
 import { isRejected } from '#core/kernel/decider.ts';
-import { type Assembly, NULL_VERSION } from '#core/objects/objects.events.ts';
+import type { Assembly } from '#core/objects/objects.events.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { Caller } from '#services/cloud.ts';
+import { NULL_VERSION, versioningOf } from '#services/versioning.ts';
 import type { ByteSource } from '#storage-nodes/stream/blob-stream.ts';
 import {
   accept,
