@@ -4,9 +4,13 @@
 import test, { type ExecutionContext } from 'ava';
 import fastCheck from 'fast-check';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
+import { objectsByKey } from '#projections/objects-by-key/objects-by-key.projection.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
+import { replayProjection } from '#projections/replay.ts';
+import { createMemoryStore } from '#projections/store/memory-store.ts';
 import type { ByteSource } from '#storage-nodes/stream/blob-stream.ts';
 import { openMemoryCloud } from '#tests/support/memory-cloud.ts';
+import { openTestReadModels } from '#tests/support/read-models.ts';
 import { ScriptedSource } from '#tests/support/scripted-source.ts';
 import type { Caller, Cloud } from './cloud.ts';
 
@@ -256,6 +260,8 @@ const sameKey = (a: { readonly key: string }, b: { readonly key: string }) => a.
 
 test('versions are as a model says that keeps them in lists, whatever is done', async (t) => {
   const memory = await openMemoryCloud();
+  const { log } = memory;
+  const models = await openTestReadModels({ log });
   let trials = 0;
   await fastCheck.assert(
     fastCheck.asyncProperty(
@@ -274,5 +280,61 @@ test('versions are as a model says that keeps them in lists, whatever is done', 
     ),
     { numRuns: 80 },
   );
+  const parts = { log, running: models.runner, clock: models.clock, scratch: createMemoryStore() };
+  const { firstDifference } = await replayProjection({ ...parts, projection: objectsByKey });
+  t.is(firstDifference, undefined);
+  await models.runner.close();
   await memory.close();
+});
+
+test('of writes at the same time each that is kept has a name of its own, and none is lost', async (t) => {
+  const { cloud, close } = await openMemoryCloud();
+  const bucket = 'busy';
+  granted(await cloud.buckets.create(ADA, bucket, 'here'));
+  granted(await cloud.buckets.describe(ADA, bucket, { set: { versioning: 'enabled' }, unset: [] }));
+  const put = (text: string) => {
+    const request = { bucket, key: 'k', source: sourceOf(text), digests: [], condition: {} };
+    return cloud.objects.put(ADA, { ...request, describe: () => DESCRIBED });
+  };
+  const made = await Promise.all(
+    Array.from({ length: 24 }, (_, at) =>
+      at % 6 === 0 ? cloud.objects.delete(ADA, bucket, 'k', {}) : put('x'.repeat(at)),
+    ),
+  );
+  const names = made.map((outcome) => granted(outcome).version ?? '');
+  t.is(new Set(names).size, names.length);
+  const everything = { bucket, prefix: '', delimiter: '', keyMarker: '', versionMarker: '', limit: 100 };
+  const { versions } = granted(await cloud.objects.listVersions(ADA, everything));
+  t.deepEqual(
+    versions.map(({ version }) => version),
+    [...names].sort(),
+  );
+  t.deepEqual(versions.map(({ isLatest }) => isLatest).filter(Boolean), [true]);
+  await Promise.all(names.map((name) => cloud.objects.deleteVersion(ADA, bucket, 'k', name, {})));
+  t.is(await cloud.buckets.delete(ADA, bucket), undefined);
+  await close();
+});
+
+test('a write that began before its bucket was told to keep versions is kept', async (t) => {
+  const { cloud, close } = await openMemoryCloud();
+  const bucket = 'told';
+  granted(await cloud.buckets.create(ADA, bucket, 'here'));
+  const request = { bucket, key: 'k', digests: [], condition: {}, describe: () => DESCRIBED };
+  granted(await cloud.objects.put(ADA, { ...request, source: sourceOf('first') }));
+  const changes = { set: { versioning: 'enabled' }, unset: [] };
+  const [made, told, deleted] = await Promise.all([
+    cloud.objects.put(ADA, { ...request, source: sourceOf('second') }),
+    cloud.buckets.describe(ADA, bucket, changes),
+    cloud.objects.delete(ADA, bucket, 'other', {}),
+  ]);
+  t.is(told, undefined);
+  granted(deleted);
+  const everything = { bucket, prefix: 'k', delimiter: '', keyMarker: '', versionMarker: '', limit: 100 };
+  const { versions } = granted(await cloud.objects.listVersions(ADA, everything));
+  const { version } = granted(made);
+  t.deepEqual(
+    versions.map((each) => each.version),
+    version === undefined ? ['null'] : [version, 'null'],
+  );
+  await close();
 });
