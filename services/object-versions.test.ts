@@ -278,7 +278,7 @@ test('versions are as a model says that keeps them in lists, whatever is done', 
         await trial.clear();
       },
     ),
-    { numRuns: 80 },
+    { numRuns: 50 },
   );
   const parts = { log, running: models.runner, clock: models.clock, scratch: createMemoryStore() };
   const { firstDifference } = await replayProjection({ ...parts, projection: objectsByKey });
