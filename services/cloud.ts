@@ -269,7 +269,7 @@ export interface Uploads {
     key: string,
     uploadId: string,
   ): Promise<StoredUpload | Rejection<UploadRejection>>;
-  /** Like `complete`: of an upload that `get` gave for the same request, so that no answer is older than it. */
+  /** Like `complete`: of an upload that `get` gave for the same request: no answer is older than it. */
   putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>>;
   parts(upload: StoredUpload, after: number, limit: number): Promise<readonly StoredPart[]>;
   list(caller: Caller, request: UploadListRequest): Promise<UploadListPage | Rejection<ObjectRejection>>;
