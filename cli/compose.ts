@@ -27,6 +27,7 @@ import { createCloud } from '#services/create-cloud.ts';
 import { Expirer } from '#services/expirer.ts';
 import type { Identity } from '#services/identity/identity.ts';
 import { passwordCostOf } from '#services/identity/passwords.ts';
+import { LifecycleKeeper } from '#services/lifecycle-keeper.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
@@ -223,6 +224,7 @@ async function compose<Nodes extends CloudNodes>(
       daemons: [
         ...collecting(collector, collection),
         expiring(new Expirer(context, clock)),
+        keeping(new LifecycleKeeper(context, clock)),
         ...nodes.daemons,
       ],
     });
@@ -246,6 +248,11 @@ function digestWorkerUrl(): URL {
 function expiring(expirer: Expirer): DaemonSpec {
   const intervalMs = limits.expireIntervalMs;
   return { name: 'expirer', intervalMs, runOnce: (signal) => expirer.runOnce(signal) };
+}
+
+function keeping(keeper: LifecycleKeeper): DaemonSpec {
+  const intervalMs = limits.lifecycleIntervalMs;
+  return { name: 'lifecycle', intervalMs, runOnce: (signal) => keeper.runOnce(signal) };
 }
 
 function collecting(collector: Collector, collection: BucketCollection): DaemonSpec[] {

@@ -81,6 +81,16 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     return this.find(caller, id, 'read-bucket');
   }
 
+  async properties(name: string, caller?: Caller): Promise<Properties | undefined> {
+    await this.#context.barrier();
+    return this.known(name, caller);
+  }
+
+  known(name: string, caller?: Caller): Properties | undefined {
+    const { buckets } = this.#context;
+    return buckets.get(bucketIdOf(buckets, caller?.accountId ?? '', name))?.properties;
+  }
+
   async list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]> {
     if (!isEnough(caller.role, 'list-buckets')) return [];
     await this.#context.barrier();

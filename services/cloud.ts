@@ -4,7 +4,7 @@
 
 import type { Properties, PropertyChanges } from '#core/buckets/properties.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
-import type { Content } from '#core/objects/objects.events.ts';
+import type { Content, Tags } from '#core/objects/objects.events.ts';
 import type { StoredBucket, StoredSpace } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type {
   StoredDeletion,
@@ -81,6 +81,11 @@ export interface WriteCondition {
   readonly ifEtag?: string;
 }
 
+export interface DeleteCondition extends WriteCondition {
+  /** The object must be the very one that was looked at: its revision. */
+  readonly ifRevision?: number;
+}
+
 /** What a dialect knows of a new object once its bytes are written. */
 export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner' | 'version'>;
 
@@ -109,6 +114,7 @@ export interface StartUploadRequest {
   readonly storageClass: string;
   readonly checksumAlgorithm?: string;
   readonly checksumType?: string;
+  readonly tags?: Tags;
 }
 
 export interface PutPartRequest {
@@ -164,6 +170,13 @@ export interface Buckets {
     options?: NewBucketOptions,
   ): Promise<StoredBucket | Rejection<BucketRejection>>;
   get(caller: Caller, name: string): Promise<StoredBucket | Rejection<'access-denied' | 'no-such-bucket'>>;
+  /**
+   * What is known besides of the bucket that the caller, or without one everybody, means by the name; whoever
+   * asks. For what a gateway has to tell before it knows who calls.
+   */
+  properties(name: string, caller?: Caller): Promise<Properties | undefined>;
+  /** The same, as this process sees it now. */
+  known(name: string, caller?: Caller): Properties | undefined;
   /** In order of name, those above `after`. */
   list(caller: Caller, after: string, limit: number): Promise<readonly StoredBucket[]>;
   delete(caller: Caller, name: string): Promise<undefined | Rejection<BucketRejection>>;
@@ -227,6 +240,13 @@ export interface Objects {
     key: string,
     change: (object: StoredObject) => ObjectDescription,
   ): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** Other tags for the same object, which is no younger for it; undefined: none. */
+  tag(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    tags: Tags | undefined,
+  ): Promise<StoredObject | Rejection<ObjectRejection>>;
   /**
    * Streams bytes `offset` to `offset + length` of the object.
    * @throws Fault `conflict` before the first byte where it is made of others that are not what they were.
@@ -248,7 +268,7 @@ export interface Objects {
     caller: Caller,
     bucket: string,
     key: string,
-    condition: WriteCondition,
+    condition: DeleteCondition,
   ): Promise<Deletion | Rejection<ObjectRejection>>;
   /** For ever. The condition is of the version; what is the newest then is what the key names. */
   deleteVersion(
@@ -256,7 +276,7 @@ export interface Objects {
     bucket: string,
     key: string,
     version: string,
-    condition: WriteCondition,
+    condition: DeleteCondition,
   ): Promise<Deletion | Rejection<ObjectRejection>>;
 }
 
@@ -269,7 +289,9 @@ export interface Uploads {
     key: string,
     uploadId: string,
   ): Promise<StoredUpload | Rejection<UploadRejection>>;
-  /** Like `complete`: of an upload that `get` gave for the same request: no answer is older than it. */
+  /**
+   * Like `complete`: of an upload that `get` gave for the same request, so that no answer is older than it.
+   */
   putPart(caller: Caller, request: PutPartRequest): Promise<StoredPart | Rejection<UploadRejection>>;
   parts(upload: StoredUpload, after: number, limit: number): Promise<readonly StoredPart[]>;
   list(caller: Caller, request: UploadListRequest): Promise<UploadListPage | Rejection<ObjectRejection>>;

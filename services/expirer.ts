@@ -6,6 +6,7 @@
 import type { Clock } from '#core/kernel/clock.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
+import type { Actor } from '#core/log/event-log.ts';
 import { type ObjectState, objectDecider } from '#core/objects/objects.decider.ts';
 import { objects as objectLifecycle, objectStream } from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
@@ -45,29 +46,42 @@ export class Expirer {
     }
   }
 
-  async #delete(bucket: string, key: string): Promise<boolean> {
-    const { log, buckets, objects, random } = this.#context;
-    const owner = buckets.get(bucket)?.owner ?? EXPIRER.user;
-    const command = { type: 'DeleteObject' as const, owner, condition: {}, version: '' };
-    const outcome = await runCommand(log, {
-      decider: objectDecider,
-      lifecycle: objectLifecycle,
-      stream: objectStream(bucket, key),
-      command,
-      actor: EXPIRER,
-      view: (): View<ObjectState> | Rejection<'no-such-key'> => {
-        const object = objects.get(bucket, key);
-        const found = buckets.get(bucket);
-        const isDue = object && isOver(object, this.#clock.nowMs());
-        if (!found || found.status === 'closing' || !isDue) return { rejected: 'no-such-key' };
-        const view = viewOf(this.#context, found, key);
-        giveVersion(command, view.state.versioning, random);
-        return view;
-      },
-      refresh: () => untilCaughtUp(this.#context),
-    });
-    if (!outcome || isRejected(outcome)) return false;
-    await untilApplied(this.#context, outcome);
-    return true;
+  #delete(bucket: string, key: string): Promise<boolean> {
+    return deleteWhile(this.#context, { bucket, key }, EXPIRER, (object) =>
+      isOver(object, this.#clock.nowMs()),
+    );
   }
+}
+
+/** Deletes the object, at the revision that was found to be due. Resolves to whether it did. */
+export async function deleteWhile(
+  context: ExpirerContext,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+  actor: Actor,
+  isDue: (object: StoredObject) => boolean,
+): Promise<boolean> {
+  const { log, buckets, objects, random } = context;
+  const owner = buckets.get(bucket)?.owner ?? actor.project;
+  const command = { type: 'DeleteObject' as const, owner, condition: {}, version: '' };
+  const outcome = await runCommand(log, {
+    decider: objectDecider,
+    lifecycle: objectLifecycle,
+    stream: objectStream(bucket, key),
+    command,
+    actor,
+    view: (): View<ObjectState> | Rejection<'no-such-key'> => {
+      const object = objects.get(bucket, key);
+      const found = buckets.get(bucket);
+      if (!found || found.status === 'closing' || !object || !isDue(object)) {
+        return { rejected: 'no-such-key' };
+      }
+      const view = viewOf(context, found, key);
+      giveVersion(command, view.state.versioning, random);
+      return view;
+    },
+    refresh: () => untilCaughtUp(context),
+  });
+  if (!outcome || isRejected(outcome)) return false;
+  await untilApplied(context, outcome);
+  return true;
 }

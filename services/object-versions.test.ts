@@ -30,7 +30,10 @@ const at = fastCheck.nat(4);
 const step = fastCheck.oneof(
   { weight: 2, arbitrary: fastCheck.record({ does: fastCheck.constantFrom('enabled', 'suspended') }) },
   { weight: 8, arbitrary: fastCheck.record({ does: fastCheck.constantFrom('put', 'put', 'upload'), key }) },
-  { weight: 5, arbitrary: fastCheck.record({ does: fastCheck.constantFrom('delete', 'describe'), key }) },
+  {
+    weight: 5,
+    arbitrary: fastCheck.record({ does: fastCheck.constantFrom('delete', 'describe', 'tag'), key }),
+  },
   { weight: 5, arbitrary: fastCheck.record({ does: fastCheck.constant('delete-version'), key, at }) },
   { weight: 2, arbitrary: fastCheck.record({ does: fastCheck.constant('copy'), key, from: key, at }) },
 );
@@ -71,6 +74,7 @@ class Trial {
     if (does === 'upload') return this.#upload(key, this.#newText());
     if (does === 'delete') return this.#delete(key);
     if (does === 'describe') return this.#describe(key);
+    if (does === 'tag') return this.#tag(key);
     if (does === 'delete-version') return this.#deleteVersion(key, at);
     const version = this.#versions(from)[at];
     if (version?.text === undefined) return;
@@ -188,6 +192,12 @@ class Trial {
     }));
     this.#t.is(isRejected(described), newest?.text === undefined);
     if (newest?.text !== undefined) newest.type = contentType;
+  }
+
+  async #tag(key: string): Promise<void> {
+    const tags = { values: { text: this.#newText() } };
+    const tagged = await this.#cloud.objects.tag(ADA, this.#bucket, key, tags);
+    this.#t.is(isRejected(tagged), this.#versions(key)[0]?.text === undefined);
   }
 
   async #deleteVersion(key: string, at: number): Promise<void> {

@@ -18,7 +18,7 @@ import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
-import type { Caller, Deletion, ObjectRejection } from './cloud.ts';
+import type { Caller, DeleteCondition, Deletion, ObjectRejection } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
 
 type Versioning = ObjectState['versioning'];
@@ -82,7 +82,7 @@ export async function deleteObject(
   caller: Caller,
   bucket: string,
   key: string,
-  condition: KeyCondition,
+  condition: DeleteCondition,
 ): Promise<Deletion | Rejection<ObjectRejection>> {
   let versioning: Versioning;
   const command = { type: 'DeleteObject' as const, owner: caller.accountId, condition, version: '' };
@@ -99,7 +99,9 @@ export async function deleteObject(
       // What says that a key names nothing is something more in the bucket.
       if (versioning && found.status === 'closing') return { rejected: 'operation-in-progress' };
       giveVersion(command, versioning, context.random);
-      return viewOf(context, found, key);
+      const view = viewOf(context, found, key);
+      const isAnother = condition.ifRevision !== undefined && condition.ifRevision !== view.expect;
+      return isAnother ? { rejected: 'operation-in-progress' } : view;
     },
     refresh: async () => {
       await untilCaughtUp(context);

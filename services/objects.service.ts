@@ -22,6 +22,7 @@ import {
   NULL_VERSION,
   objects as objectLifecycle,
   objectStream,
+  type Tags,
 } from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
@@ -42,6 +43,7 @@ import { assertNameable } from './bucket-collection.ts';
 import type { BucketAccessCheck } from './buckets.service.ts';
 import type {
   Caller,
+  DeleteCondition,
   Deletion,
   Links,
   ObjectDescription,
@@ -266,25 +268,51 @@ class ObjectUseCases implements Objects, ObjectWriter {
     return this.#context.blobs.source(object.segments, offset, length);
   }
 
-  async describe(
+  describe(
     caller: Caller,
     name: string,
     key: string,
     change: (object: StoredObject) => ObjectDescription,
   ): Promise<StoredObject | Rejection<ObjectRejection>> {
+    return this.#change(caller, name, key, 'DescribeObject', (object) => {
+      const { expiresMs: _expiresMs, ...kept } = contentOf(object);
+      return { ...kept, ...change(object) };
+    });
+  }
+
+  tag(
+    caller: Caller,
+    name: string,
+    key: string,
+    tags: Tags | undefined,
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
+    return this.#change(caller, name, key, 'TagObject', (object) => {
+      const { tags: _tags, ...kept } = contentOf(object);
+      return tags ? { ...kept, tags } : kept;
+    });
+  }
+
+  /** The same bytes, of which something else is known. */
+  async #change(
+    caller: Caller,
+    name: string,
+    key: string,
+    type: 'DescribeObject' | 'TagObject',
+    change: (object: StoredObject) => Content,
+  ): Promise<StoredObject | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
     const bucket = this.#buckets.idOf(caller, name);
-    let content: Content | undefined;
+    let content: (Content & { modifiedMs: number }) | undefined;
     const outcome = await runCommand(this.#context.log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
       stream: objectStream(bucket, key),
       command: {
-        type: 'DescribeObject',
+        type,
         condition: {},
         /** Of what is there at each attempt: the bytes must be those that the key names. */
-        get content(): Content {
+        get content(): Content & { modifiedMs: number } {
           assert(content, 'the view was looked at before the decision');
           return content;
         },
@@ -295,17 +323,16 @@ class ObjectUseCases implements Objects, ObjectWriter {
         if (isRejected(found)) return found;
         const object = this.#context.objects.get(bucket, key);
         if (!object) return { rejected: 'no-such-key' };
-        const { bucket: _bucket, key: _key, revision, modifiedMs: _modifiedMs, ...before } = object;
-        const { expiresMs: _expiresMs, ...kept } = before;
-        content = { ...kept, ...change(object) };
-        return { state: stateOf(object), expect: revision };
+        content = { ...change(object), modifiedMs: object.modifiedMs };
+        return { state: stateOf(object), expect: object.revision };
       },
       refresh: () => untilCaughtUp(this.#context),
     });
     if (isRejected(outcome)) return outcome;
-    assert(outcome && content, 'describing has an event or a rejection');
+    assert(outcome && content, 'a change has an event or a rejection');
     await untilApplied(this.#context, outcome);
-    return { ...content, bucket, key, revision: outcome.revision, modifiedMs: outcome.timeMs };
+    const modifiedMs = type === 'TagObject' ? content.modifiedMs : outcome.timeMs;
+    return { ...content, bucket, key, revision: outcome.revision, modifiedMs };
   }
 
   async list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>> {
@@ -320,7 +347,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
     caller: Caller,
     name: string,
     key: string,
-    condition: WriteCondition,
+    condition: DeleteCondition,
   ): Promise<Deletion | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
@@ -340,6 +367,12 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const bucket = this.#buckets.idOf(caller, name);
     return deleteVersion(this.#context, this.#buckets, caller, bucket, key, version, condition);
   }
+}
+
+/** What its event says of it. */
+function contentOf(object: StoredObject): Content {
+  const { bucket: _bucket, key: _key, revision: _revision, modifiedMs: _modifiedMs, ...content } = object;
+  return content;
 }
 
 const NO_GUARDS: readonly StreamGuard[] = [];

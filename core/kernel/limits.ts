@@ -302,6 +302,8 @@ export const limits = {
   httpBodyIdleTimeoutMs: 120_000,
   httpConnections: 10_000,
   httpHeaders: 1_000,
+  /** Of one part of a form. */
+  formHeadBytes: 8 * KIB,
   /**
    * What is taken off the wire of a body that nobody wants, so that the answer reaches a client that still
    * sends.
@@ -312,6 +314,11 @@ export const limits = {
   // Objects that end at a time.
   expirerStepObjects: 1_000,
   expireIntervalMs: 60 * 1_000,
+
+  // Objects that end by rules of their bucket.
+  lifecyclePageBuckets: 256,
+  lifecycleDeletionsAtOnce: 32,
+  lifecycleIntervalMs: 60 * 60 * 1_000,
 
   // Objects that are made of others.
   assembledDepth: 10,
@@ -342,6 +349,24 @@ export const limits = {
   s3ChunkBytesMin: 8 * KIB,
   s3ChunkHeaderBytes: 256,
   s3TrailerBytes: 4 * KIB,
+  // Amazon S3 User Guide, "Categorizing your objects using tags".
+  s3ObjectTags: 10,
+  s3BucketTags: 50,
+  s3TagKeyCharacters: 128,
+  s3TagValueCharacters: 256,
+  /** Of a document that configures a bucket. */
+  s3ConfigurationBytes: 64 * KIB,
+  s3CorsRules: 100,
+  s3LifecycleBytes: 512 * KIB,
+  s3LifecycleRules: 1_000,
+  s3WebsiteBytes: 128 * KIB,
+  s3RoutingRules: 50,
+  s3RedirectBytes: 2 * KIB,
+  /** Of a form: all that comes before the file, and in how many fields. */
+  s3FormFieldsBytes: 20 * KIB,
+  s3FormFields: 200,
+  s3RuleIdCharacters: 255,
+  s3DescriptionCharacters: 1_024,
 
   // Swift (OpenStack Swift, "Deployment Guide", [swift-constraints]; also told by /info). Objects' names and
   // sizes are those of S3.
@@ -363,8 +388,7 @@ export const limits = {
   swiftArchiveHeadBytes: 1 * MIB,
   swiftArchiveEntries: 10_000,
   swiftArchiveFailures: 1_000,
-  /** Of a form: the head of one part, a field that is no file, and how many of these. */
-  swiftFormHeadBytes: 8 * KIB,
+  /** Of a form: a field that is no file, and how many of these. */
   swiftFormFieldBytes: 4 * KIB,
   swiftFormFields: 64,
 } as const;

@@ -92,6 +92,12 @@ test('what is there is described anew, with the bytes that it has; what is not i
     .when(describing)
     .then([{ type: 'ObjectDescribed', data: content }]);
   given().when(describing).then({ rejected: 'no-such-key' });
+  const tagged = { ...content, tags: { values: { a: 'b' } }, modifiedMs: 1 };
+  const tagging = { type: 'TagObject', content: tagged, condition: {} } as const;
+  given(put('a'))
+    .when(tagging)
+    .then([{ type: 'ObjectTagged', data: tagged }]);
+  given().when(tagging).then({ rejected: 'no-such-key' });
 });
 
 const end = (digit: string) => digit.repeat(20);

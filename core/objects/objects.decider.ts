@@ -52,6 +52,11 @@ export type ObjectCommand =
       readonly content: Content & { readonly uploadId?: string };
       readonly condition: KeyCondition;
     }
+  | {
+      readonly type: 'TagObject';
+      readonly content: Content & { readonly uploadId?: string; readonly modifiedMs: number };
+      readonly condition: KeyCondition;
+    }
   | ({ readonly type: 'DeleteObject'; readonly owner: string; readonly condition: KeyCondition } & NewVersion)
   /** The condition is of the version, not of the key. */
   | { readonly type: 'DeleteVersion'; readonly version: string; readonly condition: KeyCondition };
@@ -95,6 +100,9 @@ export const objectDecider: Decider<ObjectState, ObjectCommand, ObjectEvent, Obj
       case 'DescribeObject':
         if (state.etag === undefined) return { rejected: 'no-such-key' };
         return [{ type: 'ObjectDescribed', data: command.content }];
+      case 'TagObject':
+        if (state.etag === undefined) return { rejected: 'no-such-key' };
+        return [{ type: 'ObjectTagged', data: command.content }];
       case 'DeleteObject': {
         if (state.versioning === undefined) {
           return state.status === 'present' ? [{ type: 'ObjectDeleted', data: {} }] : [];
@@ -112,7 +120,8 @@ export const objectDecider: Decider<ObjectState, ObjectCommand, ObjectEvent, Obj
       case 'ObjectPut':
       case 'ObjectCompleted':
         return withNewest(state, versionAt(revision, event.data.version ?? NULL_VERSION), event.data.etag);
-      case 'ObjectDescribed': {
+      case 'ObjectDescribed':
+      case 'ObjectTagged': {
         const { etag, version = NULL_VERSION } = event.data;
         return withNewest(state, version, etag);
       }

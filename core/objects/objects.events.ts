@@ -59,6 +59,10 @@ const assemblyFields = {
 } as const;
 export type Assembly = DataOf<typeof assemblyFields>;
 
+/** What its users sort objects by, apart from what describes them. */
+export const tagFields = { values: textMap(1) } as const;
+export type Tags = DataOf<typeof tagFields>;
+
 /** A dialect-neutral description of what is stored. */
 export const contentFields = {
   sizeBytes: uint(1),
@@ -86,6 +90,8 @@ export const contentFields = {
   expiresMs: optional(uint(13)),
   /** Of its version's name, as versionAt has it; absent in a bucket that never kept versions. */
   version: optional(text(14)),
+  /** Absent where there are none. */
+  tags: optional(record(18, tagFields)),
 } as const;
 export type Content = DataOf<typeof contentFields>;
 
@@ -132,6 +138,13 @@ export const objects = lifecycle('objects', {
       to: 'present',
       /** Its name; and, if it was the newest, that of the next, which the key names now. */
       data: { version: text(1), promoted: optional(text(2)) },
+    },
+    /** The same bytes and description with other tags: it is as young as it was. */
+    ObjectTagged: {
+      id: 10,
+      from: ['present'],
+      to: 'present',
+      data: { ...contentFields, uploadId: optional(text(20)), modifiedMs: uint(21) },
     },
   },
 });

@@ -2,8 +2,9 @@
 // `parts/<bucket>/<uploadId>/<partNumber>`: parts have streams of their own, so that parts sent in parallel
 // never conflict; each is guarded by the upload's revision, so none is accepted after the upload's end.
 
-import { optional, text, textMap, uint } from '#core/kernel/fields.ts';
+import { optional, record, text, textMap, uint } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
+import { tagFields } from './objects.events.ts';
 
 export const uploads = lifecycle('uploads', {
   statuses: ['absent', 'active', 'completed', 'aborted'],
@@ -22,6 +23,7 @@ export const uploads = lifecycle('uploads', {
         storageClass: text(6),
         checksumAlgorithm: optional(text(7)),
         checksumType: optional(text(8)),
+        tags: optional(record(18, tagFields)),
       },
     },
     /** The object's own event (ObjectCompleted) is the commit; this one closes the upload. */

@@ -38,6 +38,18 @@ test.after.always(() => server?.stop());
 async function makeThings(bucket: string, key: AccessKey): Promise<Things> {
   await server.raw({ method: 'PUT', path: `/${bucket}` }, key);
   await server.raw({ method: 'PUT', path: `/${bucket}/k`, body: 'kept' }, key);
+  const tagging = '<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>';
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { tagging: '' }, body: tagging }, key);
+  const cors =
+    '<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>a</AllowedOrigin>' +
+    '</CORSRule></CORSConfiguration>';
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { cors: '' }, body: cors }, key);
+  const suffix = '<IndexDocument><Suffix>i</Suffix></IndexDocument>';
+  const website = `<WebsiteConfiguration>${suffix}</WebsiteConfiguration>`;
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { website: '' }, body: website }, key);
+  const rule = '<Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration>';
+  const lifecycle = `<LifecycleConfiguration><Rule>${rule}</Rule></LifecycleConfiguration>`;
+  await server.raw({ method: 'PUT', path: `/${bucket}`, query: { lifecycle: '' }, body: lifecycle }, key);
   const started = await server.raw({ method: 'POST', path: `/${bucket}/k`, query: { uploads: '' } }, key);
   return { bucket, uploadId: /<UploadId>(.*)<\/UploadId>/.exec(started.body)?.[1] ?? '' };
 }
@@ -60,13 +72,16 @@ function requestOf(name: OperationName, { bucket, uploadId }: Things): RawReques
           const request = { method, ...address, query: new Query(Object.entries(query)), copies };
           if (!means(request, name)) continue;
           const path = `/${address.bucket}${address.key && `/${address.key}`}`;
-          return { method, path, query, ...(copies && { headers: { 'x-amz-copy-source': `${bucket}/k` } }) };
+          const headers = { 'x-amz-object-attributes': 'ETag', ...(copies && copying(bucket)) };
+          return { method, path, query, headers };
         }
       }
     }
   }
   throw new Error(`no request means ${name}`);
 }
+
+const copying = (bucket: string) => ({ 'x-amz-copy-source': `${bucket}/k` });
 
 function means(request: Parameters<typeof detect>[0], name: OperationName): boolean {
   try {

@@ -66,6 +66,8 @@ export interface S3Call {
   readonly query: Query;
   readonly bucket: string;
   readonly key: string;
+  /** What a page of another origin is told with the answer. */
+  readonly crossOrigin: readonly string[] | undefined;
 }
 
 /** A single header's value; several lines of one name are joined, as HTTP has it. */
@@ -147,6 +149,10 @@ export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondi
     case 'BucketAlreadyOwnedByYou':
     case 'BucketNotEmpty':
     case 'InvalidBucketName':
+    case 'NoSuchTagSet':
+    case 'NoSuchLifecycleConfiguration':
+    case 'NoSuchWebsiteConfiguration':
+    case 'NoSuchCORSConfiguration':
       return new S3Error(code, undefined, { BucketName: call.bucket });
     case 'NoSuchKey':
       return new S3Error(code, undefined, { Key: call.key });

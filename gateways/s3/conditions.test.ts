@@ -2,13 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import test from 'ava';
-import {
-  deleteConditionOf,
-  ifRangeHolds,
-  judgeCopySource,
-  judgeRead,
-  writeConditionOf,
-} from './conditions.ts';
+import { deletionTermsOf, ifRangeHolds, judgeCopySource, judgeRead, writeConditionOf } from './conditions.ts';
 import { S3Error } from './errors.ts';
 
 const modifiedMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -87,7 +81,8 @@ test('a write may demand absence or an etag, and nothing that is not built', (t)
   t.deepEqual(writeConditionOf({ 'if-none-match': '*' }), { ifAbsent: true });
   t.deepEqual(writeConditionOf({ 'if-match': '"abc"' }), { ifEtag: 'abc' });
   t.deepEqual(writeConditionOf({ 'if-match': '*' }), { ifEtag: '*' });
-  t.deepEqual(deleteConditionOf({ 'if-match': 'abc' }), { ifEtag: 'abc' });
+  t.like(deletionTermsOf({ 'if-match': 'abc' }), { ifMatch: 'abc', sizeBytes: undefined });
+  t.like(deletionTermsOf({ 'x-amz-if-match-size': '5' }), { ifMatch: undefined, sizeBytes: 5 });
   const refused: IncomingHttpHeaders[] = [
     { 'if-none-match': '"abc"' },
     { 'if-match': '"a"', 'if-none-match': '*' },
@@ -98,5 +93,5 @@ test('a write may demand absence or an etag, and nothing that is not built', (t)
   for (const headers of refused) {
     t.is(t.throws(() => writeConditionOf(headers), { instanceOf: S3Error })?.code, 'NotImplemented');
   }
-  t.throws(() => deleteConditionOf({ 'if-none-match': '*' }), { instanceOf: S3Error });
+  t.throws(() => deletionTermsOf({ 'if-none-match': '*' }), { instanceOf: S3Error });
 });

@@ -3,7 +3,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { WriteCondition } from '#services/cloud.ts';
-import { S3Error } from './errors.ts';
+import { invalidArgument, S3Error } from './errors.ts';
 
 /** What a condition is judged against. */
 export interface Validators {
@@ -76,11 +76,44 @@ export function writeConditionOf(headers: IncomingHttpHeaders): WriteCondition {
   return ifMatch === undefined ? NO_CONDITION : ifMatchCondition(ifMatch);
 }
 
-/** Of DeleteObject, which knows `If-Match` only. */
-export function deleteConditionOf(headers: IncomingHttpHeaders): WriteCondition {
-  const ifMatch = headers['if-match'];
+/** What must hold of an object for it to be deleted; one that is not there is in no condition's way. */
+export interface DeletionTerms {
+  readonly ifMatch: string | undefined;
+  readonly sizeBytes: number | undefined;
+  /** A whole second. */
+  readonly modifiedMs: number | undefined;
+}
+
+/** Of DeleteObject. @throws S3Error NotImplemented, InvalidArgument */
+export function deletionTermsOf(headers: IncomingHttpHeaders): DeletionTerms {
   if (headers['if-none-match'] !== undefined) throw unbuilt('If-None-Match');
-  return ifMatch === undefined ? NO_CONDITION : ifMatchCondition(ifMatch);
+  return deletionTerms(headers['if-match'], text(headers[IF_SIZE]), text(headers[IF_MODIFIED]));
+}
+
+const IF_SIZE = 'x-amz-if-match-size';
+const IF_MODIFIED = 'x-amz-if-match-last-modified-time';
+
+/** As they are written. @throws S3Error InvalidArgument */
+export function deletionTerms(
+  ifMatch: string | undefined,
+  size: string | undefined,
+  modified: string | undefined,
+): DeletionTerms {
+  const modifiedMs = modified === undefined ? undefined : Date.parse(modified);
+  if (size !== undefined && !/^\d{1,15}$/.test(size.trim())) throw invalidArgument(IF_SIZE, size);
+  if (Number.isNaN(modifiedMs)) throw invalidArgument(IF_MODIFIED, modified ?? '');
+  return { ifMatch, sizeBytes: size === undefined ? undefined : Number(size), modifiedMs };
+}
+
+/** Of size and time. @throws S3Error PreconditionFailed */
+export function judgeDeletion(
+  terms: DeletionTerms,
+  current: Validators & { readonly sizeBytes: number },
+): void {
+  if (terms.sizeBytes !== undefined && terms.sizeBytes !== current.sizeBytes) throw failed(IF_SIZE);
+  if (terms.modifiedMs !== undefined && terms.modifiedMs !== wholeSeconds(current.modifiedMs)) {
+    throw failed(IF_MODIFIED);
+  }
 }
 
 export function ifMatchCondition(value: string): WriteCondition {

@@ -30,7 +30,29 @@ export type OperationName =
   | 'CompleteMultipartUpload'
   | 'AbortMultipartUpload'
   | 'ListParts'
-  | 'ListMultipartUploads';
+  | 'ListMultipartUploads'
+  | 'PostObject'
+  | 'GetObjectAttributes'
+  | 'RestoreObject'
+  | 'GetBucketRequestPayment'
+  | 'PutBucketRequestPayment'
+  | 'GetBucketAccelerateConfiguration'
+  | 'PutBucketAccelerateConfiguration'
+  | 'GetBucketCors'
+  | 'PutBucketCors'
+  | 'DeleteBucketCors'
+  | 'GetBucketWebsite'
+  | 'PutBucketWebsite'
+  | 'DeleteBucketWebsite'
+  | 'GetBucketLifecycleConfiguration'
+  | 'PutBucketLifecycleConfiguration'
+  | 'DeleteBucketLifecycle'
+  | 'GetBucketTagging'
+  | 'PutBucketTagging'
+  | 'DeleteBucketTagging'
+  | 'GetObjectTagging'
+  | 'PutObjectTagging'
+  | 'DeleteObjectTagging';
 
 export const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
 type Method = (typeof METHODS)[number];
@@ -58,7 +80,7 @@ const BUCKET: Methods = {
   HEAD: 'HeadBucket',
   PUT: 'CreateBucket',
   DELETE: 'DeleteBucket',
-  POST: unbuilt('PostObject'),
+  POST: 'PostObject',
 };
 
 const OBJECT: Methods = {
@@ -73,14 +95,18 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   uploads: { GET: 'ListMultipartUploads' },
   delete: { POST: 'DeleteObjects' },
   abac: configuration('BucketAbac'),
-  accelerate: configuration('BucketAccelerateConfiguration'),
+  accelerate: { GET: 'GetBucketAccelerateConfiguration', PUT: 'PutBucketAccelerateConfiguration' },
   acl: configuration('BucketAcl'),
   analytics: configuration('BucketAnalyticsConfiguration'),
-  cors: configuration('BucketCors'),
+  cors: { GET: 'GetBucketCors', PUT: 'PutBucketCors', DELETE: 'DeleteBucketCors' },
   encryption: configuration('BucketEncryption'),
   'intelligent-tiering': configuration('BucketIntelligentTieringConfiguration'),
   inventory: configuration('BucketInventoryConfiguration'),
-  lifecycle: configuration('BucketLifecycleConfiguration'),
+  lifecycle: {
+    GET: 'GetBucketLifecycleConfiguration',
+    PUT: 'PutBucketLifecycleConfiguration',
+    DELETE: 'DeleteBucketLifecycle',
+  },
   logging: configuration('BucketLogging'),
   metadataConfiguration: {
     ...configuration('BucketMetadataConfiguration'),
@@ -97,12 +123,12 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   policyStatus: configuration('BucketPolicyStatus'),
   publicAccessBlock: configuration('PublicAccessBlock'),
   replication: configuration('BucketReplication'),
-  requestPayment: configuration('BucketRequestPayment'),
+  requestPayment: { GET: 'GetBucketRequestPayment', PUT: 'PutBucketRequestPayment' },
   session: { GET: unbuilt('CreateSession') },
-  tagging: configuration('BucketTagging'),
+  tagging: { GET: 'GetBucketTagging', PUT: 'PutBucketTagging', DELETE: 'DeleteBucketTagging' },
   versioning: { GET: 'GetBucketVersioning', PUT: 'PutBucketVersioning' },
   versions: { GET: 'ListObjectVersions' },
-  website: configuration('BucketWebsite'),
+  website: { GET: 'GetBucketWebsite', PUT: 'PutBucketWebsite', DELETE: 'DeleteBucketWebsite' },
 };
 
 export const OBJECT_SUBRESOURCES: Subresources = {
@@ -114,14 +140,14 @@ export const OBJECT_SUBRESOURCES: Subresources = {
     DELETE: 'AbortMultipartUpload',
   },
   acl: configuration('ObjectAcl'),
-  attributes: { GET: unbuilt('GetObjectAttributes') },
+  attributes: { GET: 'GetObjectAttributes' },
   encryption: { PUT: unbuilt('UpdateObjectEncryption') },
   'legal-hold': configuration('ObjectLegalHold'),
   renameObject: { PUT: unbuilt('RenameObject') },
-  restore: { POST: unbuilt('RestoreObject') },
+  restore: { POST: 'RestoreObject' },
   retention: configuration('ObjectRetention'),
   select: { POST: unbuilt('SelectObjectContent') },
-  tagging: configuration('ObjectTagging'),
+  tagging: { GET: 'GetObjectTagging', PUT: 'PutObjectTagging', DELETE: 'DeleteObjectTagging' },
   torrent: { GET: unbuilt('GetObjectTorrent') },
 };
 
@@ -194,7 +220,11 @@ function listVersion(query: Query): OperationName {
   });
 }
 
-const OF_VERSIONS: readonly OperationName[] = ['GetObject', 'HeadObject', 'DeleteObject'];
+const OF_VERSIONS: readonly OperationName[] = [
+  ...(['GetObject', 'HeadObject', 'DeleteObject', 'GetObjectTagging', 'GetObjectAttributes'] as const),
+];
+/** Of versions too, but built for the newest alone. */
+const OF_NEWEST: readonly OperationName[] = ['PutObjectTagging', 'DeleteObjectTagging', 'RestoreObject'];
 
 /** @throws S3Error InvalidArgument where it can name no version, or the operation is of none */
 function checkVersion(query: Query, operation: OperationName): void {
@@ -203,5 +233,8 @@ function checkVersion(query: Query, operation: OperationName): void {
   if (versionId === '') throw new S3Error('InvalidArgument', 'Version id cannot be the empty string');
   if (!isVersion(versionId)) throw invalidVersion(versionId);
   if (OF_VERSIONS.includes(operation)) return;
+  if (OF_NEWEST.includes(operation)) {
+    throw new S3Error('NotImplemented', undefined, { Parameter: 'versionId' });
+  }
   throw invalidArgument('versionId', versionId, 'This operation does not accept a version-id.');
 }

@@ -3,6 +3,7 @@
 // row in operations/operations.ts was judged, and whatever is thrown becomes S3's own error.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { boundaryOf } from '#gateways/edge/form-parts.ts';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
@@ -14,9 +15,12 @@ import { detect } from './detect.ts';
 import { S3Error, type S3Failure } from './errors.ts';
 import { failureOf } from './failures.ts';
 import { refuseUnbuiltHeaders } from './headers.ts';
-import { type Address, addressOf, type HostNames } from './keys.ts';
+import { type Address, addressOf, type HostNames, siteAddressOf } from './keys.ts';
 import { OPERATIONS } from './operations/operations.ts';
-import { replyFailure } from './reply.ts';
+import { postForm } from './operations/post-object.ts';
+import { type Answering, replyFailure } from './reply.ts';
+import { crossOriginLines, preflight } from './settings/cross-origin.ts';
+import { servePage } from './website/serve-page.ts';
 
 export interface DispatchContext extends GatewayContext {
   readonly hosts: HostNames;
@@ -32,11 +36,32 @@ export async function dispatch(
   requestId: string,
 ): Promise<void> {
   const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
+  const asksFirst = request.method === 'OPTIONS';
+  const saysOrigin = request.headers.origin !== undefined && !asksFirst;
   let address = NOWHERE;
+  let crossOrigin: readonly string[] | undefined;
   try {
-    address = addressOf(rawPath, request.headers.host, gateway.hosts);
+    const site = gateway.hosts.siteOf(request.headers.host);
+    address =
+      site === '' ? addressOf(rawPath, request.headers.host, gateway.hosts) : siteAddressOf(rawPath, site);
+    if (asksFirst) return await preflight({ gateway, request, response, requestId }, address);
+    if (site !== '') {
+      if (saysOrigin) crossOrigin = await crossOriginLines(gateway, request, site);
+      const page = { gateway, request, response, requestId, ...address, crossOrigin };
+      const identify = () =>
+        authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
+      return await servePage(page, identify);
+    }
+    if (request.method === 'POST' && isForm(request, address, rawQuery)) {
+      if (saysOrigin) crossOrigin = await crossOriginLines(gateway, request, address.bucket);
+      return await postForm({ gateway, request, response, requestId, ...address, crossOrigin });
+    }
     const made = authenticatedCall(gateway, request, response, requestId, rawPath, rawQuery, address);
-    const call = made instanceof Promise ? await made : made;
+    let call = made instanceof Promise ? await made : made;
+    if (saysOrigin) {
+      crossOrigin = await crossOriginLines(gateway, request, address.bucket, call.caller);
+      call = { ...call, crossOrigin };
+    }
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const copies = !reads && call.headers['x-amz-copy-source'] !== undefined;
     const { query } = call;
@@ -56,8 +81,20 @@ export async function dispatch(
         'request failed',
       );
     }
-    answerFailure(gateway, request, response, requestId, failure ?? new S3Error('InternalError'), address);
+    if (saysOrigin) {
+      crossOrigin ??= await crossOriginLines(gateway, request, address.bucket).catch(() => undefined);
+    }
+    const answering = { gateway, response, requestId, crossOrigin };
+    answerFailure(answering, request, failure ?? new S3Error('InternalError'), address);
   }
+}
+
+/** Forms are sent to buckets, by whoever says in them who it is. */
+function isForm({ headers }: HttpRequest, { bucket, key }: Address, rawQuery: string): boolean {
+  const isAtBucket = bucket !== '' && key === '' && rawQuery === '';
+  // Who signs the request says who it is there.
+  if (!isAtBucket || headers.authorization !== undefined) return false;
+  return boundaryOf(headers['content-type']) !== undefined;
 }
 
 /**
@@ -74,8 +111,6 @@ function authenticatedCall(
   address: Address,
   isLastTry = false,
 ): S3Call | Promise<S3Call> {
-  // A browser asks before it signs.
-  if (request.method === 'OPTIONS') throw new S3Error('AccessForbidden');
   const { headers, rawHeaders } = request;
   const { cloud, clock, region } = gateway;
   const auth = authenticate(
@@ -102,6 +137,7 @@ function authenticatedCall(
     query: rawQuery === '' ? NO_QUERY : queryOf(rawQuery),
     bucket: address.bucket,
     key: address.key,
+    crossOrigin: undefined,
   };
 }
 
@@ -135,18 +171,17 @@ async function checkExpectedOwner(call: S3Call): Promise<void> {
 
 /** Answers, unless there is nobody to answer any more or the answer has begun. */
 function answerFailure(
-  gateway: DispatchContext,
+  answering: Answering,
   request: HttpRequest,
-  response: HttpResponse,
-  requestId: string,
   failure: S3Failure,
   { bucket, key }: Address,
 ): void {
+  const { response } = answering;
   if (response.writableEnded || response.destroyed) return;
   // A body that ends early, on a connection that ends with it, cannot be taken for the whole.
   if (response.headersSent) response.destroy();
   else {
     const resource = key === '' ? `/${bucket}` : `/${bucket}/${key}`;
-    replyFailure({ gateway, response, requestId }, failure, request.method ?? '', resource);
+    replyFailure(answering, failure, request.method ?? '', resource);
   }
 }

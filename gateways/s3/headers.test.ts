@@ -90,15 +90,12 @@ test('what is not built is refused by name', (t) => {
   const refused: Record<string, string> = {
     'x-amz-acl': 'public-read',
     'x-amz-grant-read': 'id=1',
-    'x-amz-tagging': 'a=b',
-    'x-amz-tagging-directive': 'REPLACE',
     'x-amz-server-side-encryption': 'AES256',
     'x-amz-server-side-encryption-customer-key': 'x',
     'x-amz-copy-source-server-side-encryption-customer-key': 'x',
     'x-amz-object-lock-mode': 'GOVERNANCE',
     'x-amz-bucket-object-lock-enabled': 'true',
     'x-amz-object-ownership': 'ObjectWriter',
-    'x-amz-website-redirect-location': '/x',
     'x-amz-write-offset-bytes': '1',
     'x-amz-checksum-sha512': 'x',
   };

@@ -24,7 +24,10 @@ const STORED_HEADERS = [
   'content-encoding',
   'content-language',
   'expires',
+  'x-amz-website-redirect-location',
 ] as const;
+/** Where the page of the object sends whoever asks for it. */
+export const REDIRECT_LOCATION = 'x-amz-website-redirect-location';
 const METADATA_PREFIX = 'x-amz-meta-';
 const NOTHING: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -37,7 +40,7 @@ const RESPONSE_NAMES: Readonly<Record<string, string>> = {
   expires: 'Expires',
 };
 
-/** @throws S3Error MetadataTooLarge */
+/** @throws S3Error MetadataTooLarge, InvalidRedirectLocation */
 export function objectHeadersOf(headers: IncomingHttpHeaders): ObjectHeaders {
   return {
     contentType: headers['content-type'] ?? DEFAULT_CONTENT_TYPE,
@@ -51,12 +54,19 @@ function storedHeadersOf(headers: IncomingHttpHeaders): Readonly<Record<string, 
   for (const name of STORED_HEADERS) {
     const value = headers[name];
     if (value === undefined) continue;
-    const kept = name === 'content-encoding' ? withoutChunking(value) : value;
+    const kept = name === 'content-encoding' ? withoutChunking(String(value)) : String(value);
+    if (name === REDIRECT_LOCATION) checkRedirect(kept);
     if (kept === '') continue;
     stored ??= {};
     stored[name] = kept;
   }
   return stored ?? NOTHING;
+}
+
+function checkRedirect(location: string): void {
+  const sizeBytes = Buffer.byteLength(location);
+  if (/^(\/|https?:\/\/)/.test(location) && sizeBytes <= limits.s3RedirectBytes) return;
+  throw new S3Error('InvalidRedirectLocation');
 }
 
 /** `aws-chunked` frames the request; it does not belong to the object. */
@@ -151,6 +161,10 @@ const STORAGE_CLASSES = new Set([
   'DEEP_ARCHIVE',
 ]);
 
+/** Whether Amazon would have it restored before it is read. */
+export const isArchived = (storageClass: string): boolean =>
+  storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE';
+
 /** @throws S3Error InvalidStorageClass */
 export function storageClassOf(headers: IncomingHttpHeaders): string {
   const value = headers['x-amz-storage-class'];
@@ -167,15 +181,10 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   'x-amz-acl': ['private', 'bucket-owner-full-control'],
   'x-amz-object-ownership': ['BucketOwnerEnforced'],
   'x-amz-bucket-object-lock-enabled': ['false', 'False', 'FALSE'],
-  'x-amz-tagging': [''],
-  'x-amz-tagging-directive': ['COPY'],
-  'x-amz-website-redirect-location': [],
   'x-amz-write-offset-bytes': [],
   'x-amz-bypass-governance-retention': ['false'],
   'x-amz-mfa': [],
   'x-amz-rename-source': [],
-  'x-amz-if-match-last-modified-time': [],
-  'x-amz-if-match-size': [],
   'x-amz-if-match-initiated-time': [],
   'x-amz-checksum-md5': [],
   'x-amz-checksum-sha512': [],

@@ -3,38 +3,46 @@
 // what each does.
 //
 // Routes. Path style `/<bucket>/<key>` at any host; virtual-hosted style at `<bucket>.<domain>`,
-// `<bucket>.s3.<domain>` and `<bucket>.s3.<region>.<domain>`. Keys are taken as they are written: `//`, `.`
+// `<bucket>.s3.<domain>` and `<bucket>.s3.<region>.<domain>`; websites at `<bucket>.s3-website.<domain>` and
+// with `-<region>` or `.<region>` behind `s3-website`. Keys are taken as they are written: `//`, `.`
 // and `..` are parts of a key like any other.
 //
 // Gaps: answered NotImplemented, never ignored.
-// - Of versioning: MfaDelete.
-// - Access by others than the owner: ACLs (the canned `private` and `bucket-owner-full-control` say what is
-//   the case and are accepted), grants, policies, PolicyStatus, PublicAccessBlock, OwnershipControls
-//   (BucketOwnerEnforced is what is the case), BucketAbac. Anonymous requests are denied.
-// - Configurations of buckets: accelerate, analytics, CORS (so a preflight is forbidden), encryption,
-//   intelligent-tiering, inventory, lifecycle, logging, metadata tables, metrics, notification, object-lock,
-//   replication, requestPayment, tagging, website.
-// - Of objects: GetObjectAttributes, tagging, retention and legal hold, RestoreObject, SelectObjectContent,
-//   torrent, RenameObject, UpdateObjectEncryption, appends, website redirects, POST of browser forms.
+// - Of versioning: MfaDelete; the changing of tags, and the restoring, of a version named by its id.
+// - Access by others than the owner, so that a website too is served to the owner alone: ACLs (the canned
+//   `private` and `bucket-owner-full-control` say what is the case and are accepted), grants, policies,
+//   PolicyStatus, PublicAccessBlock, OwnershipControls (BucketOwnerEnforced is what is the case), BucketAbac.
+//   Anonymous requests are denied.
+// - Configurations of buckets: analytics, encryption, intelligent-tiering, inventory, logging, metadata
+//   tables, metrics, notification, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
+//   transitions, and what is about versions.
+// - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject), torrent, RenameObject,
+//   UpdateObjectEncryption, appends, forms that nobody signed or that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
 // - Checksums MD5, SHA512 and XXHASH.
-// - Directory buckets, access points, sessions (CreateSession), conditions on size or modification time.
+// - Directory buckets, access points, sessions (CreateSession).
 //
 // By design.
 // - A bucket is seen by its owner alone: everybody else is denied, also its name's existence is not hidden.
 // - Without a checksum from the client none is computed or stored; S3 adds CRC64NVME.
-// - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once.
+// - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once, and count
+//   as restored for ever.
+// - Who pays for requests is stored and returned, and has no effect: nobody does.
+// - GetObjectAttributes lists the parts of an object also where they have no checksums.
+// - DeleteObject and DeleteObjects know the conditions on size and time that S3 has for directory buckets.
 // - The condition of a DeleteObject with a versionId is judged against that version.
 // - A version is read by its id also when its end (Swift's X-Delete-At) has come, unless its key names it.
 // - User metadata in raw UTF-8 comes back as UTF-8 (in encoded words); S3 takes the same bytes for ISO
 //   8859-1.
 // - CreateBucket takes the gateway's own region as LocationConstraint, also us-east-1.
 // - Part numbers of GetObject are those of the upload, whether or not they are consecutive.
+// - More tags of an object than there may be are InvalidTag in a document and BadRequest in a header:
+//   clients' test suites know the first, Amazon's own servers say the second in both.
 // - No space left is 507 InsufficientStorage, which Amazon does not have and clients do not retry.
 // - `x-amz-expected-bucket-owner` is compared with our account ids.
 //
 // Client quirks that are served.
-// - rclone and s3cmd send `x-amz-acl: private`; the latter asks `?location` first, and ACL, policy, CORS and
+// - rclone and s3cmd send `x-amz-acl: private`; the latter asks `?location` first, and ACL, policy and
 //   the like only for `info`, where NotImplemented is shown as none.
 // - Several SDKs put the operation's name into the query (`x-id`): unknown parameters are ignored.
 // - SDKs retry a CompleteMultipartUpload whose answer was lost: it says the same again.

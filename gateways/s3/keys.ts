@@ -29,11 +29,25 @@ export function checkKey(key: string): void {
 /** Finds the bucket in the `Host` header of virtual-hosted requests. */
 export class HostNames {
   readonly #suffixes: readonly string[];
+  readonly #siteSuffixes: readonly string[];
 
   /** Of `b.<domain>`, `b.s3.<domain>` and `b.s3.<region>.<domain>`, all mean bucket `b`. */
   constructor(domain: string, region: string) {
     const base = domain.toLowerCase();
+    this.#siteSuffixes = [`-${region}.`, `.${region}.`, '.'].map((middle) => `.s3-website${middle}${base}`);
     this.#suffixes = [`.s3.${region}.${base}`, `.s3.${base}`, `.${base}`];
+  }
+
+  /**
+   * The bucket whose website the host names: `b.s3-website.<domain>`, or with the region before the domain
+   * behind a dot or a dash; empty where it names none.
+   */
+  siteOf(host: string | undefined): string {
+    if (host === undefined || !host.includes('3-website')) return '';
+    const colon = host.lastIndexOf(':');
+    const name = host.slice(0, colon < 0 ? undefined : colon).toLowerCase();
+    const suffix = this.#siteSuffixes.find((each) => name.endsWith(each));
+    return suffix === undefined ? '' : name.slice(0, -suffix.length);
   }
 
   /** The bucket's name, or empty where the host names the service (or something we do not know). */
@@ -51,6 +65,11 @@ export class HostNames {
     }
     return '';
   }
+}
+
+/** @throws S3Error InvalidURI, KeyTooLongError */
+export function siteAddressOf(rawPath: string, bucket: string): Address {
+  return { bucket, key: keyOf(rawPath.slice(1)) };
 }
 
 /** @throws S3Error InvalidURI, KeyTooLongError */

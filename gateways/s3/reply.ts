@@ -12,6 +12,8 @@ export interface Answering {
   readonly gateway: { readonly hostId: string; readonly clock: Clock };
   readonly response: HttpResponse;
   readonly requestId: string;
+  /** Further headers, names and values in turn. */
+  readonly crossOrigin?: readonly string[] | undefined;
 }
 
 const XML_TYPE = 'application/xml';
@@ -55,7 +57,7 @@ export function isoDate(timeMs: number): string {
 
 /** The headers of every answer, names and values in turn; add to it. */
 export function answerHeaders(call: Answering): string[] {
-  return [
+  const headers = [
     'x-amz-id-2',
     call.gateway.hostId,
     'x-amz-request-id',
@@ -65,6 +67,8 @@ export function answerHeaders(call: Answering): string[] {
     'Server',
     'Strata',
   ];
+  if (call.crossOrigin) headers.push(...call.crossOrigin);
+  return headers;
 }
 
 /** An answer without a body. */
@@ -93,8 +97,14 @@ export function replyXmlBlocks(call: Answering, document: TextBlocks): void {
   call.response.end();
 }
 
-function replyText(call: Answering, status: number, document: string, headers: string[]): void {
-  headers.push('Content-Type', XML_TYPE, 'Content-Length', String(Buffer.byteLength(document)));
+export function replyText(
+  call: Answering,
+  status: number,
+  document: string,
+  headers: string[],
+  type = XML_TYPE,
+): void {
+  headers.push('Content-Type', type, 'Content-Length', String(Buffer.byteLength(document)));
   call.response.writeHead(status, headers);
   call.response.end(document);
 }

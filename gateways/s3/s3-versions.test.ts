@@ -12,12 +12,14 @@ import {
   DeleteObjectsCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandInput,
   PutBucketVersioningCommand,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
@@ -77,6 +79,14 @@ test('a bucket says whether it keeps versions, once it was told to', async (t) =
   t.is(await bucket.put('k', 'second'), 'null');
   t.is(await bucket.text('k', 'null'), 'second');
   t.is(await bucket.text('k', first), 'first');
+  const { Bucket } = bucket;
+  const tagsOf = async (VersionId: string) =>
+    (await server.client.send(new GetObjectTaggingCommand({ Bucket, Key: 'k', VersionId }))).TagSet;
+  const TagSet = [{ Key: 'a', Value: 'b' }];
+  await server.client.send(new PutObjectTaggingCommand({ Bucket, Key: 'k', Tagging: { TagSet } }));
+  t.deepEqual(await tagsOf('null'), TagSet);
+  t.deepEqual(await tagsOf(first), []);
+  t.is((await bucket.list()).Versions?.length, 2);
 });
 
 test('a deletion is a version: it hides what is before it, and goes like any other', async (t) => {

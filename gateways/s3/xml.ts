@@ -115,6 +115,13 @@ export class XmlElement {
     if (child && child.children.length > 0) throw malformed();
     return child?.text;
   }
+
+  /** Those of all children of that name. @throws S3Error MalformedXML */
+  textsOf(name: string): readonly string[] {
+    const found = this.children.filter((child) => child.name === name);
+    if (found.some((child) => child.children.length > 0)) throw malformed();
+    return found.map(({ text }) => text);
+  }
 }
 
 export function malformed(): S3Error {

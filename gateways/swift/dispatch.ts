@@ -2,6 +2,7 @@
 // wrong. Guarantee: no operation runs before its row in policy.ts was judged, and whatever is thrown becomes
 // Swift's own error.
 
+import { boundaryOf } from '#gateways/edge/form-parts.ts';
 import type { HttpRequest, HttpResponse } from '#gateways/edge/http-messages.ts';
 import { parseQuery } from '#gateways/edge/query-string.ts';
 import { splitTarget } from '#gateways/edge/request-target.ts';
@@ -9,7 +10,6 @@ import { authorise, tokenOf, unauthorised } from './authorise.ts';
 import type { Authorised, GatewayContext } from './call.ts';
 import { crossOriginOf } from './cross-origin.ts';
 import { failureOf, SwiftError } from './errors.ts';
-import { boundaryOf } from './form-parts.ts';
 import { OPERATIONS } from './operations/operations.ts';
 import { asksForPage } from './operations/static-web.ts';
 import { type Address, addressOf, ROOT } from './paths.ts';

@@ -50,6 +50,8 @@ export interface BucketsByName {
   collection(id: string): CollectionRow | undefined;
   /** In order of name, those above `after`, at most `limit`. */
   ofOwner(owner: string, after: string, limit: number): Promise<readonly StoredBucket[]>;
+  /** Those with that property, in order of id, those above `after`, at most `limit`. */
+  having(property: string, after: string, limit: number): Promise<readonly StoredBucket[]>;
 }
 
 export function createBucketsByName(rows: RowReader): BucketsByName {
@@ -71,6 +73,25 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
     revision(id) {
       const value = rows.get(bucketRowKey(id));
       return value && revisionOf(value);
+    },
+    async having(property, after, limit) {
+      const first = propertiesRowKey('');
+      const gte = after === '' ? first : keyAfter(propertiesRowKey(after));
+      const cursor = rows.scan({ gte, lt: endOfPrefix(first) as string });
+      const found: StoredBucket[] = [];
+      try {
+        while (found.length < limit) {
+          const more = await cursor.next(limit - found.length);
+          if (more.length === 0) break;
+          for (const { key } of more) {
+            const bucket = get(key.slice(first.length));
+            if (bucket && Object.hasOwn(bucket.properties, property)) found.push(bucket);
+          }
+        }
+      } finally {
+        await cursor.close();
+      }
+      return found;
     },
     async ofOwner(owner, after, limit) {
       const first = ownerRowKey(owner, '');

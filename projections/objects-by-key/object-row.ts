@@ -4,7 +4,7 @@ import type { Content } from '#core/objects/objects.events.ts';
 import { contentFields, objects, segmentFields } from '#core/objects/objects.events.ts';
 import { LastText, PayloadFields } from '../store/payload-fields.ts';
 import { asBuffer, HEADER_BYTES, kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
-import { OBJECT_COMPLETED, OBJECT_DESCRIBED } from './objects-by-key.projection.ts';
+import { OBJECT_COMPLETED, OBJECT_DESCRIBED, OBJECT_TAGGED } from './objects-by-key.projection.ts';
 import type { ListedObject, StoredObject } from './objects-by-key.query.ts';
 
 export function storedObject(bucket: string, key: string, value: Uint8Array): StoredObject {
@@ -13,8 +13,9 @@ export function storedObject(bucket: string, key: string, value: Uint8Array): St
   return Object.assign(data, { bucket, key, revision: revisionOf(value), modifiedMs: timeOf(value) });
 }
 
-function typeOf(kind: number): 'ObjectPut' | 'ObjectCompleted' | 'ObjectDescribed' {
+function typeOf(kind: number): 'ObjectPut' | 'ObjectCompleted' | 'ObjectDescribed' | 'ObjectTagged' {
   if (kind === OBJECT_COMPLETED) return 'ObjectCompleted';
+  if (kind === OBJECT_TAGGED) return 'ObjectTagged';
   return kind === OBJECT_DESCRIBED ? 'ObjectDescribed' : 'ObjectPut';
 }
 

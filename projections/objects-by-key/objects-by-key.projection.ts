@@ -6,7 +6,7 @@
 import { assert } from '#core/kernel/assert.ts';
 import type { RecordedEvent } from '#core/log/event-log.ts';
 import { type ObjectEvent, objects } from '#core/objects/objects.events.ts';
-import { textField } from '../store/payload-fields.ts';
+import { PayloadFields, textField } from '../store/payload-fields.ts';
 import type { Projection, RowWriter } from '../store/projection.ts';
 import { atRevision, eventRow, kindOf, rowValue } from '../store/row-value.ts';
 import { replaceWeight, type Weight, weightOf } from './usage-rows.ts';
@@ -15,6 +15,8 @@ import { KeyVersions, newVersionRow, OBJECT_MARKED, versionOf } from './version-
 const OBJECT_PUT = objects.table.events.ObjectPut.id;
 export const OBJECT_COMPLETED = objects.table.events.ObjectCompleted.id;
 export const OBJECT_DESCRIBED = objects.table.events.ObjectDescribed.id;
+export const OBJECT_TAGGED = objects.table.events.ObjectTagged.id;
+const MODIFIED = objects.table.events.ObjectTagged.data.modifiedMs.number;
 const { ObjectDeleted, ObjectMarked, VersionDeleted } = objects.table.events;
 
 const PRESENT = 'present/';
@@ -58,7 +60,10 @@ export const objectsByKey: Projection = {
         new KeyVersions(rows, bucket, key).supersede(before, versionOf(after));
       }
     } else {
-      after = rowAfterDeletion({ event, kind, rows, bucket, key, before });
+      after =
+        kind === OBJECT_TAGGED
+          ? taggedRow(event)
+          : rowAfterDeletion({ event, kind, rows, bucket, key, before });
       weight = after && weightOf(after);
     }
     if (after) rows.put(rowKey, after);
@@ -109,6 +114,14 @@ function rowAfterDeletion({ event, kind, rows, bucket, key, before }: Deletion):
   if (kindOf(next) !== OBJECT_MARKED) return atRevision(versions.take(promoted), revision);
   rows.put(nothingRow, atRevision(next, revision));
   return undefined;
+}
+
+/** Tags make nothing younger: the row keeps the time of the event that the tags came after. */
+function taggedRow(event: RecordedEvent): Uint8Array {
+  const fields = new PayloadFields(event.payload, 0);
+  let modifiedMs = event.timeMs;
+  while (fields.next()) if (fields.number === MODIFIED) modifiedMs = fields.uint;
+  return rowValue(OBJECT_TAGGED, event.revision, modifiedMs, event.payload);
 }
 
 function kindOfEvent(type: string): number {

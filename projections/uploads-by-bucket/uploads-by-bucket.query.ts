@@ -1,5 +1,6 @@
 // Owns the questions "which uploads are under way?" and "which parts has this one?".
 
+import type { Tags } from '#core/objects/objects.events.ts';
 import { parts, uploads } from '#core/objects/uploads.events.ts';
 import { foldedPage } from '../store/folded-page.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
@@ -28,6 +29,7 @@ export interface StoredUpload {
   readonly storageClass: string;
   readonly checksumAlgorithm?: string;
   readonly checksumType?: string;
+  readonly tags?: Tags;
   readonly startedMs: number;
   /** Revision of the upload's stream: the guard of its parts and of its completion. */
   readonly revision: number;

@@ -14,7 +14,13 @@ const contentOf = (sizeBytes: number, more: Partial<Content> = {}): Content => (
 const step = fastCheck.record({
   bucket: fastCheck.constantFrom('photos', 'anna:photos', 'music'),
   key: fastCheck.constantFrom('a', 'a/b', 'b'),
-  type: fastCheck.constantFrom('ObjectPut', 'ObjectCompleted', 'ObjectDescribed', 'ObjectDeleted'),
+  type: fastCheck.constantFrom(
+    'ObjectPut',
+    'ObjectCompleted',
+    'ObjectDescribed',
+    'ObjectTagged',
+    'ObjectDeleted',
+  ),
   sizeBytes: fastCheck.oneof(fastCheck.nat(100), fastCheck.constant(2 ** 40)),
   assembled: fastCheck.boolean(),
   expiresMs: fastCheck.constantFrom(undefined, 1_000, 2_000, 10_000_000_000_000),
@@ -42,10 +48,12 @@ test('sums of buckets and owners are those of the objects that are there', async
         if (type === 'ObjectDeleted') {
           if (isThere) await models.append(objects, stream, { type, data: {} });
           there.delete(name);
-        } else if (type === 'ObjectDescribed') {
+        } else if (type === 'ObjectDescribed' || type === 'ObjectTagged') {
           const before = there.get(name)?.sizeBytes ?? 0;
           if (!isThere) continue;
-          await models.append(objects, stream, { type, data: contentOf(before, end) });
+          const data = { ...contentOf(before, end), modifiedMs: 5 };
+          if (type === 'ObjectTagged') await models.append(objects, stream, { type, data });
+          else await models.append(objects, stream, { type, data });
           there.set(name, { bucket, key, sizeBytes: before, expiresMs: endMs });
         } else {
           const assembly = { parts: [], bucket: 'music', prefix: 'x' };

@@ -12,6 +12,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
@@ -19,6 +20,7 @@ import {
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import test from 'ava';
@@ -228,6 +230,23 @@ test.serial('what is said of an object is the same in both, by the table', async
   t.is(large.headers.get('x-static-large-object'), 'True');
   t.regex(large.headers.get('etag') ?? '', /^"[0-9a-f]{32}-1"$/);
   t.deepEqual(JSON.parse((await server.call('GET', '/described/parts?multipart-manifest=get')).text), []);
+});
+
+test.serial('tags are S3’s alone, and outlive what Swift says of an object', async (t) => {
+  await swift.makeBucket('tagged');
+  const named = { Bucket: 'tagged', Key: 'k' };
+  await server.s3.send(new PutObjectCommand({ ...named, Body: 'x', Tagging: 'a=b' }));
+  const before = await server.call('HEAD', '/tagged/k');
+  t.false([...before.headers.keys()].some((name) => name.includes('tag') && name !== 'etag'));
+  await server.call('POST', '/tagged/k', { headers: { 'X-Object-Meta-New': '1' } });
+  const tagsOf = async () => (await server.s3.send(new GetObjectTaggingCommand(named))).TagSet;
+  t.deepEqual(await tagsOf(), [{ Key: 'a', Value: 'b' }]);
+  const Tagging = { TagSet: [{ Key: 'c', Value: 'd' }] };
+  const modified = (await server.call('HEAD', '/tagged/k')).headers.get('last-modified');
+  await server.s3.send(new PutObjectTaggingCommand({ ...named, Tagging }));
+  const after = await server.call('HEAD', '/tagged/k');
+  t.is(after.headers.get('x-object-meta-new'), '1');
+  t.is(after.headers.get('last-modified'), modified);
 });
 
 test.serial(

@@ -2,7 +2,7 @@
 // own: which codes there are, and with which status.
 
 import type { Answer } from './answers.ts';
-import type { HostileCase } from './dialect.ts';
+import type { Draft, HostileCase } from './dialect.ts';
 
 const BAD_REQUEST = [
   ...['AuthorizationHeaderMalformed', 'AuthorizationQueryParametersError', 'BadDigest', 'EntityTooLarge'],
@@ -23,14 +23,22 @@ const BAD_REQUEST = [
     'RequestTimeout',
     'TooManyBuckets',
   ],
-  ...['XAmzContentSHA256Mismatch', 'RequestHeaderSectionTooLarge'],
   'IllegalVersioningConfigurationException',
+  ...['InvalidPolicyDocument', 'MalformedPOSTRequest', 'MaxPostPreDataLengthExceededError'],
+  ...[
+    'InvalidRedirectLocation',
+    'InvalidTag',
+    'BadRequest',
+    'XAmzContentSHA256Mismatch',
+    'RequestHeaderSectionTooLarge',
+  ],
 ];
 const FORBIDDEN = [
   ...[
     'AccessDenied',
     'AccessForbidden',
     'InvalidAccessKeyId',
+    'InvalidObjectState',
     'InvalidChunkSizeError',
     'RequestTimeTooSkewed',
   ],
@@ -45,7 +53,16 @@ const STATUS_OF = new Map<string, number>([
   ...BAD_REQUEST.map((code) => [code, 400] as const),
   ...FORBIDDEN.map((code) => [code, 403] as const),
   ...CONFLICT.map((code) => [code, 409] as const),
-  ...['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload', 'NoSuchVersion'].map((code) => [code, 404] as const),
+  ...[
+    'NoSuchBucket',
+    'NoSuchKey',
+    'NoSuchUpload',
+    'NoSuchVersion',
+    'NoSuchTagSet',
+    'NoSuchCORSConfiguration',
+    'NoSuchWebsiteConfiguration',
+    'NoSuchLifecycleConfiguration',
+  ].map((code) => [code, 404] as const),
   ['MethodNotAllowed', 405],
   ['MissingContentLength', 411],
   ['PreconditionFailed', 412],
@@ -59,10 +76,21 @@ const OF_THE_PARSER = new Set([400, 408, 417, 431, 501]);
 const SUCCESSES = new Set([200, 204, 206, 304]);
 const STATUSES = new Set([...STATUS_OF.values()]);
 
+const isPageHost = ({ headers }: Draft): boolean =>
+  headers.some(([name, value]) => name.toLowerCase() === 'host' && value.includes('s3-website'));
+
 export function s3Complaint({ draft, mustRefuse }: HostileCase, answer: Answer): string | undefined {
   const { status, headers, body } = answer;
-  if (SUCCESSES.has(status)) return mustRefuse ? `${status} to what must be refused` : undefined;
+  // A browser asks before it signs.
+  const isForAll = draft.method === 'OPTIONS';
+  if (SUCCESSES.has(status)) return mustRefuse && !isForAll ? `${status} to what must be refused` : undefined;
   const type = headers.get('content-type');
+  if (isPageHost(draft)) {
+    // The only rule of the site.
+    if (status === 302) return undefined;
+    const page = /^<html>.*<li>Code: (\w+)<\/li>/s.exec(body)?.[1];
+    if (page !== undefined) return STATUS_OF.get(page) === status ? undefined : `${status} ${page} on a page`;
+  }
   if (type === 'text/plain') return OF_THE_PARSER.has(status) ? undefined : `${status} in plain text`;
   if (draft.method === 'HEAD' && body === '') {
     return STATUSES.has(status) ? undefined : `${status} is not documented`;

@@ -15,7 +15,19 @@ import type { Dialect, Draft, Forgery, HeaderLine, HostileCase, Mangling, Probe 
 import { withHeader } from './dialect.ts';
 import { letters, noise, SEGMENTS, TEXTS } from './hostile-values.ts';
 import { s3Complaint } from './s3-answers.ts';
-import { completion, deletion, location, spoiltXml } from './s3-documents.ts';
+import {
+  completion,
+  cors,
+  deletion,
+  lifecycle,
+  location,
+  payment,
+  restoring,
+  spoiltXml,
+  tagging,
+  website,
+} from './s3-documents.ts';
+import { FORM_TYPE, spoiltForm } from './s3-forms.ts';
 
 /** What the attacker finds: all of it the attacker's own but the sentinel. */
 export interface S3Scene {
@@ -62,6 +74,11 @@ const AMZ_HEADERS = [
   ...['write-offset-bytes', 'if-match-size', 'unknown', 'bucket-region', 'max-parts', 'part-number-marker'],
 ].map((name) => `x-amz-${name}`);
 
+const ASKING: HeaderLine[] = [
+  ['Origin', 'http://a'],
+  ['Access-Control-Request-Method', 'GET'],
+];
+
 const request = (
   method: string,
   path: string,
@@ -91,7 +108,10 @@ export class S3Dialect implements Dialect {
   }
 
   #objects(): ((chance: Chance) => Draft)[] {
-    const { bucket } = this.#scene;
+    const { bucket, key } = this.#scene;
+    const type: HeaderLine = ['Content-Type', FORM_TYPE];
+    const site = `${bucket}.s3-website.localhost`;
+    const form = (chance: Chance) => spoiltForm(key, systemClock.nowMs(), chance);
     const path = (chance: Chance) => `/${bucket}/k${chance.whole(0, KEYS - 1)}`;
     const content = (chance: Chance) => noise(chance, chance.pick([0, 1, 100, 1_000, 9_000]));
     return [
@@ -113,6 +133,9 @@ export class S3Dialect implements Dialect {
         const markers = `key-marker=k${chance.whole(0, 9)}&version-id-marker=${chance.pick(VERSIONS)}`;
         return request('GET', `/${bucket}`, `versions&max-keys=3&${markers}`);
       },
+      (chance) => request('POST', `/${bucket}`, '', form(chance), [type]),
+      (chance) => request('GET', `/k${chance.whole(0, KEYS)}`, '', NOTHING, [['Host', site]]),
+      (chance) => request('OPTIONS', path(chance), '', NOTHING, ASKING),
       (chance) =>
         request('PUT', path(chance), '', noise(chance, 12_000), [['x-amz-storage-class', 'GLACIER']]),
     ];
@@ -134,6 +157,13 @@ export class S3Dialect implements Dialect {
       // Of parts that are too small to be completed.
       () => request('POST', `/${bucket}/k0`, `uploadId=${uploadId}`, Buffer.from(completion(parts))),
       (chance) => request('PUT', `/made-${chance.whole(0, 19)}`, '', Buffer.from(location('us-east-1'))),
+      (chance) => request('PUT', `/${bucket}`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
+      () => request('POST', `/${bucket}/k2`, 'restore', Buffer.from(restoring())),
+      () => request('PUT', `/${bucket}`, 'requestPayment', Buffer.from(payment())),
+      () => request('PUT', `/${bucket}`, 'lifecycle', Buffer.from(lifecycle())),
+      () => request('PUT', `/${bucket}`, 'website', Buffer.from(website())),
+      () => request('PUT', `/${bucket}`, 'cors', Buffer.from(cors())),
+      (chance) => request('PUT', `/${bucket}/k1`, 'tagging', Buffer.from(tagging(letters(chance, 5)))),
     ];
   }
 
@@ -177,6 +207,14 @@ export class S3Dialect implements Dialect {
     {
       name: 'an x-amz header spoilt',
       mangle: (draft, chance) => withHeader(draft, chance.pick(AMZ_HEADERS), chance.pick(TEXTS)),
+    },
+    {
+      name: 'an origin spoilt',
+      mangle: (draft, chance) => withHeader(draft, 'Origin', `h${chance.pick(TEXTS)}`),
+    },
+    {
+      name: 'names of headers spoilt',
+      mangle: (draft, chance) => withHeader(draft, 'Access-Control-Request-Headers', chance.pick(TEXTS)),
     },
     {
       name: 'a document spoilt',
@@ -309,6 +347,8 @@ export class S3Dialect implements Dialect {
     if (draft.query.split('&').includes('delete') && chance.happens(0.95)) {
       headers.push(['Content-MD5', createHash('md5').update(draft.body).digest('base64')]);
     }
+    // Whoever sends a form signs nothing else.
+    if (headers.some(([, value]) => value === FORM_TYPE)) return { ...draft, headers };
     const kind = chance.next();
     if (kind < 0.04) return { ...draft, headers };
     const ready = { ...draft, headers };

@@ -23,6 +23,40 @@ export function location(region: string): string {
   return `<CreateBucketConfiguration ${NAMESPACE}>${constraint}</CreateBucketConfiguration>`;
 }
 
+export function tagging(key: string): string {
+  return `<Tagging ${NAMESPACE}><TagSet><Tag><Key>${key}</Key><Value>v</Value></Tag></TagSet></Tagging>`;
+}
+
+export function cors(): string {
+  const rule = '<AllowedMethod>GET</AllowedMethod><AllowedOrigin>h*</AllowedOrigin>';
+  const all = '<AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ID>a</ID>';
+  return `<CORSConfiguration ${NAMESPACE}><CORSRule>${rule}${all}</CORSRule></CORSConfiguration>`;
+}
+
+export function restoring(): string {
+  const parameters = '<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters>';
+  return `<RestoreRequest ${NAMESPACE}><Days>1</Days>${parameters}</RestoreRequest>`;
+}
+
+export function payment(): string {
+  const payer = '<Payer>BucketOwner</Payer>';
+  return `<RequestPaymentConfiguration ${NAMESPACE}>${payer}</RequestPaymentConfiguration>`;
+}
+
+export function website(): string {
+  const redirect = '<Redirect><HttpRedirectCode>302</HttpRedirectCode></Redirect>';
+  const condition = '<Condition><KeyPrefixEquals>a</KeyPrefixEquals></Condition>';
+  const rules = `<RoutingRules><RoutingRule>${condition}${redirect}</RoutingRule></RoutingRules>`;
+  const index = '<IndexDocument><Suffix>i</Suffix></IndexDocument>';
+  return `<WebsiteConfiguration ${NAMESPACE}>${index}${rules}</WebsiteConfiguration>`;
+}
+
+export function lifecycle(): string {
+  const filter = '<Filter><Tag><Key>a</Key><Value>b</Value></Tag></Filter>';
+  const rule = `<ID>r</ID><Status>Enabled</Status>${filter}<Expiration><Days>9</Days></Expiration>`;
+  return `<LifecycleConfiguration ${NAMESPACE}><Rule>${rule}</Rule></LifecycleConfiguration>`;
+}
+
 const LAUGHS = Array.from({ length: 10 }, (_, index) => {
   const before = index === 0 ? 'lol' : `&l${index - 1};`.repeat(10);
   return `<!ENTITY l${index} "${before}">`;

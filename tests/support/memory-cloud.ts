@@ -13,6 +13,7 @@ import { type ServiceContext, untilCaughtUp } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
 import { Expirer } from '#services/expirer.ts';
 import type { Identity, IdentityOptions } from '#services/identity/identity.ts';
+import { LifecycleKeeper } from '#services/lifecycle-keeper.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createInlineDigestPool } from '#storage-nodes/stream/digest.ts';
@@ -28,6 +29,7 @@ export interface MemoryCloud {
   readonly log: EventLog;
   readonly chunks: MemoryChunkClient;
   readonly expirer: Expirer;
+  readonly lifecycle: LifecycleKeeper;
   close(): Promise<void>;
 }
 
@@ -68,6 +70,7 @@ export async function openMemoryCloud(shared: SharedParts = {}): Promise<MemoryC
     log,
     chunks,
     expirer: new Expirer(context, clock),
+    lifecycle: new LifecycleKeeper(context, clock),
     close: async () => {
       await blobs.close();
       await digests.close();

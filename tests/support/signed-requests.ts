@@ -1,5 +1,5 @@
 // Owns requests of S3 signed by hand, for tests that send what no SDK would: the header lines of a signed
-// request, the query of a presigned one, and a body in signed chunks.
+// request, the query of a presigned one, a body in signed chunks, and the fields of a signed form.
 
 import { hash } from 'node:crypto';
 import { canonicalPath, canonicalQuery, canonicalValue } from '#gateways/s3/auth/canonical-request.ts';
@@ -75,6 +75,29 @@ export function presignedQuery(
     `&X-Amz-Expires=${expiresSeconds}&X-Amz-SignedHeaders=${encodeURIComponent(names.join(';'))}`;
   const canonical = canonicalOf(request, query, values, names, 'UNSIGNED-PAYLOAD');
   return `${query}&X-Amz-Signature=${key.signHex(stringToSign(timestamp, scope, canonical))}`;
+}
+
+/**
+ * The fields that sign a form with that policy, which is made to let them be.
+ * @param policy with a list of conditions, or what a test has instead of one
+ */
+export function signedForm(
+  policy: object,
+  { accessKeyId, secretAccessKey }: AccessKey,
+  atMs: number,
+): Readonly<Record<string, string>> {
+  const timestamp = timestampOf(atMs);
+  const { key, scope } = scopeOf(accessKeyId, secretAccessKey, timestamp);
+  const fields = {
+    'x-amz-algorithm': ALGORITHM,
+    'x-amz-credential': `${accessKeyId}/${scope}`,
+    'x-amz-date': timestamp,
+  };
+  const said = { conditions: undefined as unknown, ...policy };
+  const own = Object.entries(fields).map(([name, value]) => ({ [name]: value }));
+  const conditions = Array.isArray(said.conditions) ? [...said.conditions, ...own] : said.conditions;
+  const text = Buffer.from(JSON.stringify({ ...policy, conditions })).toString('base64');
+  return { ...fields, policy: text, 'x-amz-signature': key.signHex(text) };
 }
 
 function scopeOf(accessKeyId: string, secret: string, timestamp: string) {

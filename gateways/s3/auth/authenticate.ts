@@ -45,7 +45,7 @@ export interface Authenticated {
 export type Authentication = Authenticated | { readonly ok: false; readonly error: Refusal };
 
 // A derived key is a function of what it is looked up by, so one memory serves all.
-const signingKeys = new SigningKeys();
+export const signingKeys = new SigningKeys();
 
 const invalidUri = refusal('InvalidURI', "Couldn't parse the specified URI.");
 
@@ -125,7 +125,7 @@ function judge(
   };
 }
 
-const unknownAccessKey = (accessKeyId: string) =>
+export const unknownAccessKey = (accessKeyId: string) =>
   refusal('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.', {
     AWSAccessKeyId: accessKeyId,
   });

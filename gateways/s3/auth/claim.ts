@@ -125,14 +125,18 @@ function requestTimestamp(headers: HeaderLookup): string | undefined {
 
 // ── the credential ──
 
-type Credential = Pick<Claim, 'accessKeyId' | 'date' | 'region' | 'scope'>;
+export type Credential = Pick<Claim, 'accessKeyId' | 'date' | 'region' | 'scope'>;
 
-interface BadCredential {
+export interface BadCredential {
   readonly reason: string;
   readonly details?: Readonly<Record<string, string>>;
 }
 
-function readCredential(credential: string, region: string, timestamp: string): Credential | BadCredential {
+export function readCredential(
+  credential: string,
+  region: string,
+  timestamp: string,
+): Credential | BadCredential {
   const parts = credential.split('/');
   const [accessKeyId, date, theirRegion, service, end] = parts;
   if (parts.length !== 5 || !accessKeyId || date === undefined || !/^\d{8}$/.test(date)) {

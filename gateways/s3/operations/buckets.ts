@@ -1,11 +1,15 @@
 // Owns the operations on buckets themselves.
 
 import { limits } from '#core/kernel/limits.ts';
+import type { Tags } from '#core/objects/objects.events.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import { isSharedName } from '#services/bucket-names.ts';
 import { acceptBucket, documentBody, errorFor, type S3Call } from '../call.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { answerHeaders, isoDate, replyEmpty, replyXml } from '../reply.ts';
+import { bucketTags } from '../settings/bucket-tags.ts';
+import { change } from '../settings/setting.ts';
+import { bucketTagsIn } from '../tags.ts';
 import { readXml, S3_NAMESPACE, XmlWriter } from '../xml.ts';
 
 /** The region whose name S3 writes as nothing, and where creating one's own bucket again succeeds. */
@@ -80,24 +84,38 @@ export async function createBucket(call: S3Call): Promise<void> {
   const { gateway, bucket } = call;
   if (!isSharedName(bucket)) throw errorFor(call, 'InvalidBucketName');
   const { bytes } = await documentBody(call);
-  checkLocation(bytes.length === 0 ? undefined : locationOf(bytes), gateway.region);
+  const { location, tags } = bytes.length === 0 ? NOTHING_SAID : configurationOf(bytes);
+  checkLocation(location, gateway.region);
   const outcome = await gateway.cloud.buckets.create(call.caller, bucket, gateway.region);
   const again = 'rejected' in outcome && outcome.rejected === 'bucket-owned-by-caller';
   if (!(again && gateway.region === CLASSIC_REGION)) acceptBucket(call, outcome);
+  // Who is not told of both, because it ended in between, asks again.
+  if (tags) await change(call, bucketTags, tags);
   replyEmpty(call, 200, [...answerHeaders(call), 'Location', `/${bucket}`]);
 }
 
-function locationOf(bytes: Uint8Array): string | undefined {
+interface Configuration {
+  readonly location: string | undefined;
+  readonly tags: Tags | undefined;
+}
+
+const NOTHING_SAID: Configuration = { location: undefined, tags: undefined };
+
+function configurationOf(bytes: Uint8Array): Configuration {
   const root = readXml(bytes, 'CreateBucketConfiguration').expect([
     'LocationConstraint',
     'Location',
     'Bucket',
     'Tags',
   ]);
-  for (const name of ['Location', 'Bucket', 'Tags']) {
+  for (const name of ['Location', 'Bucket']) {
     if (root.child(name)) throw new S3Error('NotImplemented', undefined, { Element: name });
   }
-  return root.textOf('LocationConstraint')?.trim();
+  const tags = root.child('Tags');
+  return {
+    location: root.textOf('LocationConstraint')?.trim(),
+    tags: tags && bucketTagsIn(tags),
+  };
 }
 
 /** S3 takes no constraint for us-east-1 alone; here naming the gateway's own region is right everywhere. */

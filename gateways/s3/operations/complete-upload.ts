@@ -21,6 +21,7 @@ import {
 } from '../checksums.ts';
 import { unquoted, writeConditionOf } from '../conditions.ts';
 import { S3Error } from '../errors.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
 import { partNumberOf } from './part-number.ts';
@@ -62,7 +63,11 @@ async function complete(call: S3Call, bytes: Uint8Array): Promise<SlowAnswer> {
   if ('rejected' in outcome && outcome.rejected === 'no-such-upload') {
     return completedBefore(call, uploadId, listed);
   }
-  return resultOf(call, accept(call, outcome, condition));
+  const object = accept(call, outcome, condition);
+  const { document, headers = [] } = resultOf(call, object);
+  const told = [...headers];
+  addExpiration(told, call, object);
+  return { document, headers: told };
 }
 
 function listedParts(bytes: Uint8Array): readonly ListedPart[] {
@@ -121,9 +126,9 @@ function checkChecksumType(call: S3Call, upload: StoredUpload): void {
 
 function describe(call: S3Call, upload: StoredUpload, parts: readonly StoredPart[]): ContentDraft {
   checkSize(call, parts);
-  const { contentType, headers, metadata, storageClass, checksumAlgorithm, checksumType } = upload;
+  const { contentType, headers, metadata, storageClass, tags, checksumAlgorithm, checksumType } = upload;
   const etag = multipartEtag(parts.map((part) => part.etag));
-  const draft = { contentType, headers, metadata, storageClass, etag };
+  const draft = { contentType, headers, metadata, storageClass, etag, ...(tags && { tags }) };
   const announced = headerChecksum(call.headers);
   if (!isChecksumAlgorithm(checksumAlgorithm) || !isChecksumType(checksumType)) {
     // Nothing was computed that it could be compared with.

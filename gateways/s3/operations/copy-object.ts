@@ -7,10 +7,12 @@ import { accept, header, Query, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { objectHeadersOf, storageClassOf } from '../headers.ts';
+import { type ObjectHeaders, objectHeadersOf, REDIRECT_LOCATION, storageClassOf } from '../headers.ts';
 import { copySourceOf } from '../keys.ts';
 import { copyRangeOf } from '../ranges.ts';
 import { isoDate } from '../reply.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
+import { headerTagsOf, replacesTags } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
 import { objectOf, versionOf } from './find-object.ts';
@@ -22,19 +24,22 @@ export function copyObject(call: S3Call): Promise<void> {
 }
 
 async function copy(call: S3Call): Promise<SlowAnswer> {
-  const { bucket, key } = call;
+  const { headers, bucket, key } = call;
   const { objects } = call.gateway.cloud;
-  const condition = writeConditionOf(call.headers);
+  const condition = writeConditionOf(headers);
   const replaces = replacesMetadata(call);
   const algorithmAsked = checksumAlgorithmOf(header(call, 'x-amz-checksum-algorithm'));
   const { address, object: from } = await sourceObject(call);
-  const storageClass = storageClassOf(call.headers);
+  const storageClass = storageClassOf(headers);
   const algorithm = algorithmAsked ?? ownAlgorithm(from);
   const onItself = address.bucket === bucket && address.key === key;
-  const changes = replaces || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
+  const redirects = headers[REDIRECT_LOCATION] !== undefined;
+  const changes =
+    replaces || redirects || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
   if (onItself && address.versionId === undefined && !changes) throw copyOnItself();
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
-  const { contentType, headers: kept, metadata } = replaces ? objectHeadersOf(call.headers) : from;
+  const tags = replacesTags(headers) ? headerTagsOf(headers) : from.tags;
+  const { contentType, headers: kept, metadata } = describedAs(call, replaces, from);
   const outcome = await objects.put(call.caller, {
     bucket,
     key,
@@ -42,7 +47,8 @@ async function copy(call: S3Call): Promise<SlowAnswer> {
     digests: algorithm ? ['md5', algorithm] : ['md5'],
     condition,
     describe: ({ digests }) => {
-      const described = { contentType, headers: kept, metadata, storageClass, etag: hex(digests.md5) };
+      const etag = hex(digests.md5);
+      const described = { contentType, headers: kept, metadata, storageClass, etag, ...(tags && { tags }) };
       if (!algorithm) return described;
       const checksum = base64(digests[algorithm]);
       return { ...described, checksumAlgorithm: algorithm, checksum, checksumType: 'full-object' };
@@ -53,9 +59,20 @@ async function copy(call: S3Call): Promise<SlowAnswer> {
     .plain('LastModified', isoDate(object.modifiedMs))
     .element('ETag', `"${object.etag}"`);
   addChecksumElements(xml, object);
-  const headers = sourceVersion(from);
-  if (object.version !== undefined) headers.push('x-amz-version-id', object.version);
-  return { document: xml.document(), headers };
+  const told = sourceVersion(from);
+  if (object.version !== undefined) told.push('x-amz-version-id', object.version);
+  addExpiration(told, call, object);
+  return { document: xml.document(), headers: told };
+}
+
+/** The redirection of a page is never copied with it. */
+function describedAs(call: S3Call, replaces: boolean, from: StoredObject): ObjectHeaders {
+  const said = objectHeadersOf(call.headers);
+  if (replaces) return said;
+  const { [REDIRECT_LOCATION]: _before, ...kept } = from.headers;
+  const redirect = said.headers[REDIRECT_LOCATION];
+  const headers = redirect === undefined ? kept : { ...kept, [REDIRECT_LOCATION]: redirect };
+  return { contentType: from.contentType, headers, metadata: from.metadata };
 }
 
 const sourceVersion = ({ version }: StoredObject): string[] =>

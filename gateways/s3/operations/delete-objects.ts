@@ -1,21 +1,23 @@
 // Owns DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own.
 
 import { limits } from '#core/kernel/limits.ts';
-import type { Deletion as CloudDeletion, WriteCondition } from '#services/cloud.ts';
+import type { Deletion as CloudDeletion } from '#services/cloud.ts';
 import { isVersion } from '#services/versioning.ts';
 import { accept, documentBody, type S3Call } from '../call.ts';
-import { ifMatchCondition } from '../conditions.ts';
+import { deletionTerms } from '../conditions.ts';
 import { invalidVersion, S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { checkKey } from '../keys.ts';
 import { replyXml } from '../reply.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
+import { deleteUnder } from './write-object.ts';
 
 interface Deletion {
   readonly key: string;
   readonly versionId: string | undefined;
   readonly etag: string | undefined;
-  readonly unbuilt: string | undefined;
+  readonly size: string | undefined;
+  readonly modified: string | undefined;
 }
 
 const DELETIONS_AT_ONCE = 32;
@@ -53,8 +55,8 @@ function deletionOf(element: XmlElement): Deletion {
     key,
     versionId: element.textOf('VersionId') || undefined,
     etag: element.textOf('ETag'),
-    // Conditions that S3 has for directory buckets only.
-    unbuilt: ['LastModifiedTime', 'Size'].find((name) => element.child(name)),
+    size: element.textOf('Size'),
+    modified: element.textOf('LastModifiedTime'),
   };
 }
 
@@ -82,18 +84,10 @@ async function deleteAll(call: S3Call, deletions: readonly Deletion[]): Promise<
 }
 
 async function deleteOne(call: S3Call, deletion: Deletion): Promise<CloudDeletion> {
-  const { key, versionId, etag, unbuilt } = deletion;
-  if (unbuilt !== undefined) throw new S3Error('NotImplemented');
+  const { key, versionId, etag, size, modified } = deletion;
   checkKey(key);
   if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
-  const condition: WriteCondition = etag === undefined ? {} : ifMatchCondition(etag);
-  const { caller, bucket } = call;
-  const { objects } = call.gateway.cloud;
-  const outcome =
-    versionId === undefined
-      ? await objects.delete(caller, bucket, key, condition)
-      : await objects.deleteVersion(caller, bucket, key, versionId, condition);
-  return accept(call, outcome, condition);
+  return deleteUnder(call, key, deletionTerms(etag, size, modified), versionId);
 }
 
 function addFailure(xml: XmlWriter, { key, versionId }: Deletion, failure: S3Failure): void {

@@ -2,9 +2,10 @@
 
 import { escapeXml } from '#gateways/edge/xml-text.ts';
 import type { ListedObject, ListPage } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, type Query, type S3Call } from '../call.ts';
+import { accept, header, type Query, type S3Call } from '../call.ts';
 import { CHECKSUM_TYPES, CHECKSUMS, isChecksumAlgorithm, isChecksumType } from '../checksums.ts';
 import { invalidArgument } from '../errors.ts';
+import { isArchived } from '../headers.ts';
 import { isoDate, replyXmlBlocks } from '../reply.ts';
 import { TextBlocks } from '../text-blocks.ts';
 import { urlEncoded, XmlWriter } from '../xml.ts';
@@ -102,7 +103,8 @@ const ENTRIES_AT_ONCE = 64;
 function finish(call: S3Call, xml: XmlWriter, listing: Listing, page: ListPage, withOwner: boolean): void {
   const { encode } = listing;
   const { objects, commonPrefixes } = page;
-  const entries = new EntryWriter(listing, withOwner ? call.gateway.cloud.accounts : undefined);
+  const accounts = withOwner ? call.gateway.cloud.accounts : undefined;
+  const entries = new EntryWriter(listing, accounts, wantsRestoring(call));
   const document = new TextBlocks();
   xml.plain('IsTruncated', page.truncated);
   for (let at = 0; at < objects.length; at++) {
@@ -118,6 +120,20 @@ function finish(call: S3Call, xml: XmlWriter, listing: Listing, page: ListPage, 
   replyXmlBlocks(call, document);
 }
 
+/** Whether a listing shows what was restored. @throws S3Error InvalidArgument */
+function wantsRestoring(call: S3Call): boolean {
+  const value = header(call, 'x-amz-optional-object-attributes');
+  if (value === undefined) return false;
+  const unknown = value.split(',').find((name) => name.trim() !== 'RestoreStatus');
+  if (unknown === undefined) return true;
+  throw invalidArgument('x-amz-optional-object-attributes', unknown, 'Invalid attribute name specified.');
+}
+
+// As RestoreObject has it.
+const RESTORED =
+  '<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>' +
+  '<RestoreExpiryDate>9999-12-31T23:59:59.000Z</RestoreExpiryDate></RestoreStatus>';
+
 /** Objects put together differ in little else than their key and digest: the rest is written once. */
 class EntryWriter {
   readonly #encode: (text: string) => string;
@@ -130,10 +146,16 @@ class EntryWriter {
   #owner: string | undefined;
   #storageClass: string | undefined;
   #ownerAndClass = '';
+  readonly #showsRestoring: boolean;
 
   /** @param accounts where owners are shown. */
-  constructor(listing: Listing, accounts: S3Call['gateway']['cloud']['accounts'] | undefined) {
+  constructor(
+    listing: Listing,
+    accounts: S3Call['gateway']['cloud']['accounts'] | undefined,
+    showsRestoring: boolean,
+  ) {
     this.#encode = listing.encode;
+    this.#showsRestoring = showsRestoring;
     this.#accounts = accounts;
   }
 
@@ -169,6 +191,7 @@ class EntryWriter {
     this.#owner = owner;
     this.#storageClass = storageClass;
     const shown = this.#accounts ? ownerFragment('Owner', this.#accounts.owner(owner)) : '';
-    this.#ownerAndClass = `${shown}<StorageClass>${storageClass}</StorageClass>`;
+    const restored = this.#showsRestoring && isArchived(storageClass) ? RESTORED : '';
+    this.#ownerAndClass = `${shown}<StorageClass>${storageClass}</StorageClass>${restored}`;
   }
 }

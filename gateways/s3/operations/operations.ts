@@ -4,12 +4,22 @@
 import type { Permission } from '#services/permissions.ts';
 import type { S3Call } from '../call.ts';
 import type { OperationName } from '../detect.ts';
+import { bucketTags } from '../settings/bucket-tags.ts';
+import { crossOrigin } from '../settings/cross-origin.ts';
+import { lifecycle } from '../settings/lifecycle.ts';
+import { deleting, getting, putting } from '../settings/setting.ts';
+import { acceleration, requestPayment } from '../settings/switches.ts';
+import { website } from '../settings/website.ts';
 import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from './buckets.ts';
 import { completeMultipartUpload } from './complete-upload.ts';
 import { copyObject, uploadPartCopy } from './copy-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
+import { getObjectAttributes } from './object-attributes.ts';
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tags.ts';
+import { postWithoutForm } from './post-object.ts';
 import { getObject, headObject } from './read-object.ts';
+import { restoreObject } from './restore-object.ts';
 import {
   abortMultipartUpload,
   createMultipartUpload,
@@ -52,4 +62,27 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   AbortMultipartUpload: { needs: 'write-objects', run: abortMultipartUpload },
   ListParts: { needs: 'read-bucket', run: listParts },
   ListMultipartUploads: { needs: 'read-bucket', run: listMultipartUploads },
+  // A browser's form says itself who sent it: dispatch.ts hands it to postForm.
+  PostObject: { needs: 'write-objects', run: postWithoutForm },
+  GetObjectAttributes: { needs: 'read-objects', run: getObjectAttributes },
+  RestoreObject: { needs: 'write-objects', run: restoreObject },
+  GetBucketRequestPayment: { needs: 'read-bucket', run: getting(requestPayment) },
+  PutBucketRequestPayment: { needs: 'describe-bucket', run: putting(requestPayment) },
+  GetBucketAccelerateConfiguration: { needs: 'read-bucket', run: getting(acceleration) },
+  PutBucketAccelerateConfiguration: { needs: 'describe-bucket', run: putting(acceleration) },
+  GetBucketCors: { needs: 'read-bucket', run: getting(crossOrigin) },
+  PutBucketCors: { needs: 'describe-bucket', run: putting(crossOrigin) },
+  DeleteBucketCors: { needs: 'describe-bucket', run: deleting(crossOrigin) },
+  GetBucketWebsite: { needs: 'read-bucket', run: getting(website) },
+  PutBucketWebsite: { needs: 'describe-bucket', run: putting(website) },
+  DeleteBucketWebsite: { needs: 'describe-bucket', run: deleting(website) },
+  GetBucketLifecycleConfiguration: { needs: 'read-bucket', run: getting(lifecycle) },
+  PutBucketLifecycleConfiguration: { needs: 'describe-bucket', run: putting(lifecycle) },
+  DeleteBucketLifecycle: { needs: 'describe-bucket', run: deleting(lifecycle) },
+  GetBucketTagging: { needs: 'read-bucket', run: getting(bucketTags) },
+  PutBucketTagging: { needs: 'describe-bucket', run: putting(bucketTags) },
+  DeleteBucketTagging: { needs: 'describe-bucket', run: deleting(bucketTags) },
+  GetObjectTagging: { needs: 'read-objects', run: getObjectTagging },
+  PutObjectTagging: { needs: 'write-objects', run: putObjectTagging },
+  DeleteObjectTagging: { needs: 'write-objects', run: deleteObjectTagging },
 };

@@ -7,36 +7,40 @@ import { header, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { addObjectHeaders, headerText, refuseCustomerKey } from '../headers.ts';
+import { addObjectHeaders, headerText, isArchived, refuseCustomerKey } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
+import { addExpiration } from '../settings/lifecycle.ts';
+import { tagCount } from '../tags.ts';
 import { objectOf } from './find-object.ts';
 import { partNumberOf } from './part-number.ts';
 
 /** What is to be answered of an object. */
-interface Reading {
-  readonly status: 200 | 206;
+export interface Reading {
+  readonly status: number;
   readonly offset: number;
   readonly length: number;
   readonly headers: string[];
 }
 
 export async function getObject(call: S3Call): Promise<void> {
-  const { objects } = call.gateway.cloud;
-  const object = await objectOf(call);
-  const reading = plan(call, object);
-  if (!reading) return;
-  const { status, offset, length, headers } = reading;
-  if (length === 0) return replyHead(call, status, headers);
-  const body = new ResponseBody(call.response, status, headers, length);
-  await objects.read(object, offset, length, body);
-  body.end();
+  await readObject(call, await objectOf(call));
 }
 
-export async function headObject(call: S3Call): Promise<void> {
-  const object = await objectOf(call);
+export const headObject = getObject;
+
+/** Answers a GET or a HEAD. */
+export async function readObject(call: S3Call, object: StoredObject): Promise<void> {
   const reading = plan(call, object);
-  if (reading) replyHead(call, reading.status, reading.headers);
+  if (reading) await sendObject(call, object, reading);
+}
+
+export async function sendObject(call: S3Call, object: StoredObject, reading: Reading): Promise<void> {
+  const { status, offset, length, headers } = reading;
+  if (length === 0 || call.request.method === 'HEAD') return replyHead(call, status, headers);
+  const body = new ResponseBody(call.response, status, headers, length);
+  await call.gateway.cloud.objects.read(object, offset, length, body);
+  body.end();
 }
 
 /** Judges conditions and range. Undefined: it is answered already, with 304. */
@@ -53,13 +57,20 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
   const range = asked ?? { offset: 0, length: object.sizeBytes };
   addObjectHeaders(headers, object, call.query.parameters.length > 0 ? overridesOf(call) : undefined);
   headers.push('Accept-Ranges', 'bytes', 'Content-Length', String(range.length));
-  if (object.storageClass !== 'STANDARD') headers.push('x-amz-storage-class', object.storageClass);
+  if (object.storageClass !== 'STANDARD') {
+    headers.push('x-amz-storage-class', object.storageClass);
+    if (isArchived(object.storageClass)) headers.push('x-amz-restore', RESTORED_FOR_EVER);
+  }
+  if (object.tags) headers.push('x-amz-tagging-count', String(tagCount(object.tags)));
+  addExpiration(headers, call, object);
   if (asked) headers.push('Content-Range', contentRange(asked, object.sizeBytes));
   const { part } = asked ?? {};
   if (part) headers.push('x-amz-mp-parts-count', String(object.segments.length));
   if (header(call, 'x-amz-checksum-mode') === 'ENABLED') addChecksums(headers, object, asked);
   return { status: asked ? 206 : 200, ...range, headers };
 }
+
+const RESTORED_FOR_EVER = 'ongoing-request="false", expiry-date="Fri, 31 Dec 9999 23:59:59 GMT"';
 
 interface AskedRange extends ByteRange {
   /** Where one part of a multipart object was asked for. */

@@ -17,6 +17,8 @@ import {
 import { S3Error } from '../errors.ts';
 import { objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, isoDate, replyEmpty, replyXml } from '../reply.ts';
+import { addAbortion } from '../settings/lifecycle.ts';
+import { headerTagsOf } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements, addChecksumKind } from './checksum-elements.ts';
 import { listingOf } from './list-objects.ts';
@@ -26,15 +28,19 @@ import { countOf, pageSizeOf, partNumberOf } from './part-number.ts';
 export async function createMultipartUpload(call: S3Call): Promise<void> {
   const { headers, bucket, key } = call;
   const checksum = uploadChecksumOf(call);
+  const tags = headerTagsOf(headers);
   const outcome = await call.gateway.cloud.uploads.start(call.caller, {
     bucket,
     key,
     ...objectHeadersOf(headers),
     storageClass: storageClassOf(headers),
+    ...(tags && { tags }),
     ...(checksum && { checksumAlgorithm: checksum.algorithm, checksumType: checksum.type }),
   });
-  const { uploadId } = accept(call, outcome);
+  const upload = accept(call, outcome);
+  const { uploadId } = upload;
   const answer = answerHeaders(call);
+  addAbortion(answer, call, upload);
   if (checksum) {
     answer.push('x-amz-checksum-algorithm', CHECKSUMS[checksum.algorithm].name);
     answer.push('x-amz-checksum-type', CHECKSUM_TYPES[checksum.type]);
@@ -135,7 +141,9 @@ export async function listParts(call: S3Call): Promise<void> {
     addChecksumElements(xml, { checksumAlgorithm: upload.checksumAlgorithm, checksum: part.checksum });
     xml.close('Part');
   }
-  replyXml(call, xml.document());
+  const answer = answerHeaders(call);
+  addAbortion(answer, call, upload);
+  replyXml(call, xml.document(), answer);
 }
 
 export async function listMultipartUploads(call: S3Call): Promise<void> {

@@ -3,13 +3,13 @@
 // before the signature was found to be over what the form says.
 
 import { limits } from '#core/kernel/limits.ts';
+import { boundaryOf, type FormPart, FormParts } from '#gateways/edge/form-parts.ts';
 import { PulledBody, sourceOf } from '#gateways/edge/pulled-body.ts';
 import { requestBody } from '#gateways/edge/request-body.ts';
 import { escapeXml } from '#gateways/edge/xml-text.ts';
 import { unauthorised } from '../authorise.ts';
 import { type SwiftCall, toHeader } from '../call.ts';
 import { failureOf, SwiftError } from '../errors.ts';
-import { boundaryOf, type FormPart, FormParts } from '../form-parts.ts';
 import { objectHeadersOf } from '../headers.ts';
 import { ACCOUNT_PREFIX, ROOT } from '../paths.ts';
 import { inTurn } from '../rate-limits.ts';
@@ -33,7 +33,9 @@ export async function postForm(call: SwiftCall): Promise<void> {
   const judged: Judged = {};
   let failure: SwiftError | undefined;
   try {
-    await takeParts(call, new FormParts(body, boundaryOf(request.headers['content-type']) ?? ''), judged);
+    const boundary = boundaryOf(request.headers['content-type']) ?? '';
+    const parts = new FormParts(body, boundary, (what) => new SwiftError(400, `FormPost: ${what}`));
+    await takeParts(call, parts, judged);
   } catch (error) {
     failure = failureOf(error);
     // Only who signed the form said where to send whom; and what is ours to answer for is ours to tell.

@@ -26,11 +26,12 @@ export function putAgain(
 /** What is known of it. The parts below a prefix are found anew. */
 function draftOf(object: StoredObject): ContentDraft {
   const { etag, contentType, headers, metadata, storageClass, assembly, expiresMs } = object;
-  const { checksumAlgorithm, checksum, checksumType } = object;
+  const { checksumAlgorithm, checksum, checksumType, tags } = object;
   return {
     ...{ etag, contentType, headers, metadata, storageClass },
     ...(assembly && { assembly: assembly.bucket === '' ? assembly : { ...assembly, parts: [] } }),
     ...(expiresMs !== undefined && { expiresMs }),
+    ...(tags && { tags }),
     ...(checksumAlgorithm !== undefined && { checksumAlgorithm }),
     ...(checksum !== undefined && { checksum }),
     ...(checksumType !== undefined && { checksumType }),

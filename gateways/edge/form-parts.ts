@@ -5,8 +5,7 @@
 // and hands out neither Content-Encoding of a file nor what its Content-Type says behind the semicolon.
 
 import { limits } from '#core/kernel/limits.ts';
-import type { PulledBody } from '#gateways/edge/pulled-body.ts';
-import { SwiftError } from './errors.ts';
+import type { PulledBody } from './pulled-body.ts';
 
 export interface FormPart {
   /** By name in lower case. */
@@ -36,20 +35,20 @@ function parametersOf(value: string): Map<string, string> {
   return parameters;
 }
 
-const invalid = (what: string): SwiftError => new SwiftError(400, `FormPost: ${what}`);
-
 export class FormParts {
   readonly #body: PulledBody;
   readonly #delimiter: Buffer;
+  readonly #invalid: (what: string) => Error;
   /** Begins with a line's end, so that the first boundary looks like all others. */
   #held: Buffer = LINE_END;
 
-  constructor(body: PulledBody, boundary: string) {
+  /** @param invalid the error to throw where the body is no form */
+  constructor(body: PulledBody, boundary: string, invalid: (what: string) => Error) {
     this.#body = body;
+    this.#invalid = invalid;
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   }
 
-  /** @throws SwiftError 400 */
   async *[Symbol.asyncIterator](): AsyncGenerator<FormPart> {
     await this.#first();
     while (!(await this.#isLast())) {
@@ -73,15 +72,15 @@ export class FormParts {
       if (!this.#held.subarray(0, HEAD_END.length).equals(HEAD_END)) break;
       this.#drop(LINE_END.length);
     }
-    throw invalid('invalid starting boundary');
+    throw this.#invalid('invalid starting boundary');
   }
 
   /** Behind a boundary. */
   async #isLast(): Promise<boolean> {
-    if (!(await this.#has(2))) throw endsEarly();
+    if (!(await this.#has(2))) throw this.#invalid(ENDS_EARLY);
     if (this.#held.subarray(0, 2).toString('latin1') === '--') return true;
     const rest = await this.#upTo(LINE_END, true);
-    if (rest.toString('latin1').trim() !== '') throw invalid('invalid boundary');
+    if (rest.toString('latin1').trim() !== '') throw this.#invalid('invalid boundary');
     return false;
   }
 
@@ -103,7 +102,7 @@ export class FormParts {
         this.#drop(sure);
         yield piece;
       }
-      if (!(await this.#more())) throw endsEarly();
+      if (!(await this.#more())) throw this.#invalid(ENDS_EARLY);
     }
   }
 
@@ -113,14 +112,14 @@ export class FormParts {
     for (;;) {
       const at = this.#held.indexOf(end, from);
       const length = at < 0 ? this.#held.length : at;
-      if (length > limits.swiftFormHeadBytes) throw invalid('headers too long');
+      if (length > limits.formHeadBytes) throw this.#invalid('headers too long');
       if (at >= 0) {
         const found = this.#held.subarray(0, at);
         this.#drop(keepsEnd ? at : at + end.length);
         return found;
       }
       from = Math.max(0, this.#held.length - end.length);
-      if (!(await this.#more())) throw endsEarly();
+      if (!(await this.#more())) throw this.#invalid(ENDS_EARLY);
     }
   }
 
@@ -141,7 +140,7 @@ export class FormParts {
   }
 }
 
-const endsEarly = (): SwiftError => invalid('the form ends early');
+const ENDS_EARLY = 'the form ends early';
 
 function headersOf(head: string): Map<string, string> {
   const headers = new Map<string, string>();
