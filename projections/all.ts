@@ -7,6 +7,7 @@ import { type BucketsByName, createBucketsByName } from './buckets-by-name/bucke
 import { identityById } from './identity-by-id/identity-by-id.projection.ts';
 import { createIdentityById, type IdentityById } from './identity-by-id/identity-by-id.query.ts';
 import { createNamedBlobs, type NamedBlobs } from './named-blobs/named-blobs.query.ts';
+import { createObjectVersions, type ObjectVersions } from './object-versions/object-versions.query.ts';
 import { objectsByKey } from './objects-by-key/objects-by-key.projection.ts';
 import { createObjectsByKey, type ObjectsByKey } from './objects-by-key/objects-by-key.query.ts';
 import type { Projection, ProjectionRunner } from './store/projection.ts';
@@ -29,6 +30,7 @@ export interface ReadModels {
   readonly accounts: AccountsById;
   readonly buckets: BucketsByName;
   readonly objects: ObjectsByKey;
+  readonly versions: ObjectVersions;
   readonly uploads: UploadsByBucket;
   readonly usage: UsageByBucket;
   readonly identity: IdentityById;
@@ -48,6 +50,7 @@ export function openReadModels(runner: Pick<ProjectionRunner, 'table'>): ReadMod
     accounts,
     buckets,
     objects: createObjectsByKey(objectRows),
+    versions: createObjectVersions(objectRows),
     uploads,
     usage: createUsageByBucket({ objectRows, buckets }),
     identity,

@@ -7,6 +7,12 @@ import type { Rejection } from '#core/kernel/decider.ts';
 import type { Content, Tags } from '#core/objects/objects.events.ts';
 import type { StoredBucket, StoredSpace } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import type {
+  StoredDeletion,
+  StoredVersion,
+  VersionListPage,
+  VersionListRequest,
+} from '#projections/object-versions/object-versions.query.ts';
+import type {
   ListPage,
   ListRequest,
   StoredObject,
@@ -46,6 +52,8 @@ export type BucketRejection =
   | 'bucket-owned-by-caller'
   | 'bucket-not-empty'
   | 'too-many-buckets'
+  /** It keeps what is replaced in another way already. */
+  | 'bucket-state'
   /** The bucket is being deleted, or another conditional write of the same key won the race: ask again. */
   | 'operation-in-progress';
 
@@ -53,6 +61,7 @@ export type ObjectRejection =
   | 'access-denied'
   | 'no-such-bucket'
   | 'no-such-key'
+  | 'no-such-version'
   | 'precondition-failed'
   /** The bucket, or all that its owner has, may hold no more. */
   | 'quota-exceeded'
@@ -80,7 +89,7 @@ export interface DeleteCondition extends WriteCondition {
 }
 
 /** What a dialect knows of a new object once its bytes are written. */
-export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner'>;
+export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner' | 'version'>;
 
 /** What may change of an object while its bytes stay. */
 export type ObjectDescription = Pick<Content, 'contentType' | 'headers' | 'metadata' | 'expiresMs'>;
@@ -201,6 +210,14 @@ export interface Buckets {
  */
 export type Links = 'follow' | 'keep';
 
+/** What came of a deletion, in a bucket that keeps versions or kept them. */
+export interface Deletion {
+  /** That was made, or that is gone; absent where the bucket never kept any. */
+  readonly version?: string;
+  /** Whether that is a deletion itself. */
+  readonly isDeletion: boolean;
+}
+
 export interface Objects {
   put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>>;
   /** As it reads: one that is made of others has their size. */
@@ -210,6 +227,16 @@ export interface Objects {
     key: string,
     links?: Links,
   ): Promise<StoredObject | Rejection<ObjectRejection>>;
+  /** One version, as it reads: an object, or a deletion. */
+  version(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    version: string,
+    links?: Links,
+  ): Promise<StoredVersion | Rejection<ObjectRejection>>;
+  /** Why the key names nothing, where its newest version says so. */
+  deletion(caller: Caller, bucket: string, key: string): Promise<StoredDeletion | undefined>;
   /** As it was stored. */
   stored(caller: Caller, bucket: string, key: string): Promise<StoredObject | Rejection<ObjectRejection>>;
   /** The same bytes with another description. `change` may be called more than once. */
@@ -241,13 +268,29 @@ export interface Objects {
   /** The same bytes as a source, for a copy. */
   source(object: Readable, offset: number, length: number): ByteSource;
   list(caller: Caller, request: ListRequest): Promise<ListPage | Rejection<ObjectRejection>>;
-  /** Deleting what is not there succeeds, but under an `ifEtag`. */
+  /** What all keys named, and when they named nothing. */
+  listVersions(
+    caller: Caller,
+    request: VersionListRequest,
+  ): Promise<VersionListPage | Rejection<ObjectRejection>>;
+  /**
+   * Deleting what is not there succeeds. `ifEtag` as in WriteCondition. A bucket that keeps versions has one
+   * more then, which says that the key names nothing.
+   */
   delete(
     caller: Caller,
     bucket: string,
     key: string,
     condition: DeleteCondition,
-  ): Promise<undefined | Rejection<ObjectRejection>>;
+  ): Promise<Deletion | Rejection<ObjectRejection>>;
+  /** For ever. The condition is of the version; what is the newest then is what the key names. */
+  deleteVersion(
+    caller: Caller,
+    bucket: string,
+    key: string,
+    version: string,
+    condition: DeleteCondition,
+  ): Promise<Deletion | Rejection<ObjectRejection>>;
 }
 
 export interface Uploads {

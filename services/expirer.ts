@@ -1,6 +1,7 @@
 // Owns the end of objects whose time is over: until it has come to them they are still there, and count, but
 // nobody reads them any more (isOver). Guarantee: an object is deleted only while what is said of its end is
-// what was looked at; several processes at once do no harm.
+// what was looked at; several processes at once do no harm. In a bucket that keeps versions it is deleted as
+// by a user: it stays as a version, which does not end, and is read by its name.
 
 import type { Clock } from '#core/kernel/clock.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
@@ -11,6 +12,7 @@ import { objects as objectLifecycle, objectStream } from '#core/objects/objects.
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import { giveVersion, viewOf } from './object-versions.ts';
 
 /** Whether it counts as deleted. */
 export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: number): boolean =>
@@ -18,7 +20,7 @@ export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: nu
 
 const EXPIRER = { user: 'system', project: 'system', requestId: 'expiry' } as const;
 
-type ExpirerContext = Pick<ServiceContext, 'log' | 'runner' | 'objects' | 'usage'>;
+type ExpirerContext = Pick<ServiceContext, 'log' | 'runner' | 'buckets' | 'objects' | 'usage' | 'random'>;
 
 export class Expirer {
   readonly #context: ExpirerContext;
@@ -53,22 +55,29 @@ export class Expirer {
 
 /** Deletes the object, at the revision that was found to be due. Resolves to whether it did. */
 export async function deleteWhile(
-  context: Pick<ServiceContext, 'log' | 'runner' | 'objects'>,
+  context: ExpirerContext,
   { bucket, key }: { readonly bucket: string; readonly key: string },
   actor: Actor,
   isDue: (object: StoredObject) => boolean,
 ): Promise<boolean> {
-  const { log, objects } = context;
+  const { log, buckets, objects, random } = context;
+  const owner = buckets.get(bucket)?.owner ?? actor.project;
+  const command = { type: 'DeleteObject' as const, owner, condition: {}, version: '' };
   const outcome = await runCommand(log, {
     decider: objectDecider,
     lifecycle: objectLifecycle,
     stream: objectStream(bucket, key),
-    command: { type: 'DeleteObject', condition: {} },
+    command,
     actor,
     view: (): View<ObjectState> | Rejection<'no-such-key'> => {
       const object = objects.get(bucket, key);
-      if (!object || !isDue(object)) return { rejected: 'no-such-key' };
-      return { state: { status: 'present', etag: object.etag }, expect: object.revision };
+      const found = buckets.get(bucket);
+      if (!found || found.status === 'closing' || !object || !isDue(object)) {
+        return { rejected: 'no-such-key' };
+      }
+      const view = viewOf(context, found, key);
+      giveVersion(command, view.state.versioning, random);
+      return view;
     },
     refresh: () => untilCaughtUp(context),
   });

@@ -3,6 +3,7 @@
 // never a dangling name.
 
 import { bucketStream } from '#core/buckets/buckets.events.ts';
+import { versioningOf } from '#core/buckets/properties.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { isFault } from '#core/kernel/errors.ts';
@@ -18,12 +19,19 @@ import {
 import {
   type Assembly,
   type Content,
+  NULL_VERSION,
   objects as objectLifecycle,
   objectStream,
   type Tags,
 } from '#core/objects/objects.events.ts';
 import { runCommand, type View } from '#core/runtime/run-command.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import type {
+  StoredDeletion,
+  StoredVersion,
+  VersionListPage,
+  VersionListRequest,
+} from '#projections/object-versions/object-versions.query.ts';
 import type {
   ListPage,
   ListRequest,
@@ -36,6 +44,7 @@ import type { BucketAccessCheck } from './buckets.service.ts';
 import type {
   Caller,
   DeleteCondition,
+  Deletion,
   Links,
   ObjectDescription,
   ObjectRejection,
@@ -44,10 +53,20 @@ import type {
   WriteCondition,
 } from './cloud.ts';
 import { actorOf, type ServiceContext, untilApplied, untilCaughtUp } from './context.ts';
+import {
+  blindView,
+  deleteObject,
+  deleteVersion,
+  giveVersion,
+  madeVersion,
+  stateOf,
+  viewOf,
+} from './object-versions.ts';
 import { overQuota } from './quotas.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
-type NamingCommand = Extract<ObjectCommand, { type: 'PutObject' | 'CompleteObject' }>;
+type Unversioned<Command> = Command extends unknown ? Omit<Command, 'version'> : never;
+type NamingCommand = Unversioned<Extract<ObjectCommand, { type: 'PutObject' | 'CompleteObject' }>>;
 
 /** A write of a key, for whatever makes objects: puts here, completed uploads in uploads.service.ts. */
 export interface ObjectWriter {
@@ -90,11 +109,13 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const over = this.#overQuota(bucket, ownBytes(command.content));
     const refused = over && (await over);
     if (refused) return refused;
+    let versioning: ObjectState['versioning'];
+    const naming = { ...command, version: '' };
     const outcome = await runCommand(this.#context.log, {
       decider: objectDecider,
       lifecycle: objectLifecycle,
       stream: objectStream(bucket, key),
-      command,
+      command: naming,
       actor: actorOf(caller),
       view: (): View<ObjectState> | Rejection<ObjectRejection | Refused> => {
         const found = this.#buckets.find(caller, bucket, 'write-objects');
@@ -102,7 +123,9 @@ class ObjectUseCases implements Objects, ObjectWriter {
         if (found.status === 'closing') return { rejected: 'operation-in-progress' };
         const more = guards(found);
         if (isRejected(more)) return more;
-        const { state, expect } = conditional ? this.#viewOf(bucket, key) : BLIND;
+        versioning = versioningOf(found.properties);
+        giveVersion(naming, versioning, this.#context.random);
+        const { state, expect } = conditional ? viewOf(this.#context, found, key) : blindView(versioning);
         const alsoAt = [{ stream: bucketStream(bucket), revision: found.revision }, ...more];
         return { state, expect, alsoAt };
       },
@@ -114,7 +137,10 @@ class ObjectUseCases implements Objects, ObjectWriter {
     if (isRejected(outcome)) return outcome;
     assert(outcome, 'a put has an event or a rejection');
     await untilApplied(this.#context, outcome);
-    return { ...command.content, bucket, key, revision: outcome.revision, modifiedMs: outcome.timeMs };
+    const { revision, timeMs: modifiedMs } = outcome;
+    const version = madeVersion(versioning, revision, naming);
+    const named = { ...command.content, bucket, key, revision, modifiedMs };
+    return version === undefined ? named : { ...named, version };
   }
 
   async put(caller: Caller, request: PutObjectRequest): Promise<StoredObject | Rejection<ObjectRejection>> {
@@ -174,7 +200,10 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const bucket = this.#buckets.idOf(caller, name);
     const found = this.#buckets.find(caller, bucket, 'read-objects');
     if (isRejected(found)) return found;
-    return this.#context.objects.get(bucket, key) ?? { rejected: 'no-such-key' };
+    const object = this.#context.objects.get(bucket, key);
+    if (!object) return { rejected: 'no-such-key' };
+    const isNull = object.version === undefined && versioningOf(found.properties) !== undefined;
+    return isNull ? { ...object, version: NULL_VERSION } : object;
   }
 
   async get(
@@ -184,9 +213,49 @@ class ObjectUseCases implements Objects, ObjectWriter {
     links: Links = 'follow',
   ): Promise<StoredObject | Rejection<ObjectRejection>> {
     const object = await this.stored(caller, name, key);
-    if (isRejected(object) || !object.assembly) return object;
-    if (links === 'keep' || !object.assembly.link) return this.#assembled.whole(object);
+    return isRejected(object) || !object.assembly ? object : this.#asItReads(object, links);
+  }
+
+  async #asItReads(object: StoredObject, links: Links): Promise<StoredObject | Rejection<'no-such-key'>> {
+    if (links === 'keep' || !object.assembly?.link) return this.#assembled.whole(object);
     return (await this.#assembled.followed(object)) ?? { rejected: 'no-such-key' };
+  }
+
+  async version(
+    caller: Caller,
+    name: string,
+    key: string,
+    version: string,
+    links: Links = 'follow',
+  ): Promise<StoredVersion | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, name);
+    const found = this.#buckets.find(caller, bucket, 'read-objects');
+    if (isRejected(found)) return found;
+    const stored = this.#context.versions.get(bucket, key, version);
+    if (!stored) return { rejected: 'no-such-version' };
+    if (!stored.object?.assembly) return stored;
+    const object = await this.#asItReads(stored.object, links);
+    return isRejected(object) ? object : { object };
+  }
+
+  async deletion(caller: Caller, name: string, key: string): Promise<StoredDeletion | undefined> {
+    const bucket = this.#buckets.idOf(caller, name);
+    const found = this.#buckets.find(caller, bucket, 'read-objects');
+    if (isRejected(found) || versioningOf(found.properties) === undefined) return undefined;
+    return this.#context.versions.deletion(bucket, key);
+  }
+
+  async listVersions(
+    caller: Caller,
+    request: VersionListRequest,
+  ): Promise<VersionListPage | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, request.bucket);
+    const found = this.#buckets.find(caller, bucket, 'read-bucket');
+    return isRejected(found) ? found : this.#context.versions.list({ ...request, bucket });
   }
 
   read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void> {
@@ -288,33 +357,24 @@ class ObjectUseCases implements Objects, ObjectWriter {
     name: string,
     key: string,
     condition: DeleteCondition,
-  ): Promise<undefined | Rejection<ObjectRejection>> {
+  ): Promise<Deletion | Rejection<ObjectRejection>> {
     const behind = this.#context.barrier();
     if (behind) await behind;
     const bucket = this.#buckets.idOf(caller, name);
-    const outcome = await runCommand(this.#context.log, {
-      decider: objectDecider,
-      lifecycle: objectLifecycle,
-      stream: objectStream(bucket, key),
-      command: { type: 'DeleteObject', condition },
-      actor: actorOf(caller),
-      view: (): View<ObjectState> | Rejection<ObjectRejection> => {
-        const found = this.#buckets.find(caller, bucket, 'write-objects');
-        if (isRejected(found)) return found;
-        const view = this.#viewOf(bucket, key);
-        const isAnother = condition.ifRevision !== undefined && condition.ifRevision !== view.expect;
-        return isAnother ? { rejected: 'operation-in-progress' } : view;
-      },
-      refresh: () => untilCaughtUp(this.#context),
-    });
-    if (isRejected(outcome)) return outcome;
-    if (outcome) await untilApplied(this.#context, outcome);
-    return undefined;
+    return deleteObject(this.#context, this.#buckets, caller, bucket, key, condition);
   }
 
-  #viewOf(bucket: string, key: string): View<ObjectState> {
-    const { objects } = this.#context;
-    return { state: stateOf(objects.get(bucket, key)), expect: objects.revision(bucket, key) ?? 'none' };
+  async deleteVersion(
+    caller: Caller,
+    name: string,
+    key: string,
+    version: string,
+    condition: WriteCondition,
+  ): Promise<Deletion | Rejection<ObjectRejection>> {
+    const behind = this.#context.barrier();
+    if (behind) await behind;
+    const bucket = this.#buckets.idOf(caller, name);
+    return deleteVersion(this.#context, this.#buckets, caller, bucket, key, version, condition);
   }
 }
 
@@ -331,12 +391,6 @@ const ownBytes = ({ assembly, sizeBytes }: Content): number => (assembly ? 0 : s
 function assembledBytes({ parts }: Assembly): number {
   return parts.reduce((sum, part) => sum + part.sizeBytes, 0);
 }
-
-/** What an unconditional put is decided on: nothing, so nothing can be in its way. */
-const BLIND: View<ObjectState> = { state: objectDecider.initial, expect: 'any' };
-
-const stateOf = (object: StoredObject | undefined): ObjectState =>
-  object ? { status: 'present', etag: object.etag } : { status: 'absent' };
 
 /**
  * What can be refused before the client has sent gigabytes; everything is judged again when the bytes are

@@ -82,3 +82,27 @@ test('what is known of a bucket is told while it is open, and only where somethi
   given(created, closed).when(describing).then({ rejected: 'operation-in-progress' });
   given().when(describing).then({ rejected: 'no-such-bucket' });
 });
+
+test('what is replaced is kept in one way at most, and never forgotten again', (t) => {
+  const { given } = deciderSpec(t, bucketDecider);
+  const setting = (...names: readonly string[]) => ({
+    set: Object.fromEntries(names.map((name) => [name, 'enabled'])),
+    unset: [],
+  });
+  const described = (...names: readonly string[]): BucketEvent => ({
+    type: 'BucketDescribed',
+    data: setting(...names),
+  });
+  const describing = (...names: readonly string[]) =>
+    ({ type: 'DescribeBucket', ...setting(...names) }) as const;
+  given(created)
+    .when(describing('versioning'))
+    .then([described('versioning')]);
+  given(created).when(describing('archive/stack', 'archive/history')).then({ rejected: 'bucket-state' });
+  given(created, described('archive/stack'))
+    .when(describing('versioning'))
+    .then({ rejected: 'bucket-state' });
+  given(created, described('versioning'))
+    .when({ type: 'DescribeBucket', set: {}, unset: ['versioning'] })
+    .then({ rejected: 'bucket-state' });
+});

@@ -4,11 +4,23 @@
 import { unreachable } from '#core/kernel/assert.ts';
 import type { Decider } from '#core/kernel/decider.ts';
 import type { BucketEvent } from './buckets.events.ts';
-import { isChange, type Properties, type PropertyChanges } from './properties.ts';
+import {
+  changed,
+  isChange,
+  isTwofold,
+  type Properties,
+  type PropertyChanges,
+  VERSIONING,
+} from './properties.ts';
 
 export type BucketState =
   | { readonly status: 'absent' }
-  | { readonly status: 'open' | 'closing'; readonly owner: string; readonly region: string };
+  | {
+      readonly status: 'open' | 'closing';
+      readonly owner: string;
+      readonly region: string;
+      readonly properties: Properties;
+    };
 
 export type BucketCommand =
   | {
@@ -29,6 +41,7 @@ export type BucketDecisionCode =
   | 'no-such-bucket'
   | 'bucket-exists'
   | 'bucket-owned-by-caller'
+  | 'bucket-state'
   | 'operation-in-progress';
 
 export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, BucketDecisionCode> = {
@@ -58,6 +71,8 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
         return [{ type: 'BucketDeleted', data: {} }];
       case 'DescribeBucket': {
         const { set, unset } = command;
+        if (state.status === 'open' && isForbidden(state.properties, command))
+          return { rejected: 'bucket-state' };
         return whileOpen(state, isChange(command) ? [{ type: 'BucketDescribed', data: { set, unset } }] : []);
       }
       case 'AnnounceCollection':
@@ -75,7 +90,7 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
   evolve(state, event) {
     switch (event.type) {
       case 'BucketCreated':
-        return { status: 'open', owner: event.data.owner, region: event.data.region };
+        return { status: 'open', owner: event.data.owner, region: event.data.region, properties: {} };
       case 'BucketClosed':
         return state.status === 'absent' ? state : { ...state, status: 'closing' };
       case 'BucketReopened':
@@ -84,13 +99,21 @@ export const bucketDecider: Decider<BucketState, BucketCommand, BucketEvent, Buc
         return { status: 'absent' };
       case 'CollectionAnnounced':
       case 'WriteProlonged':
-      case 'BucketDescribed':
         return state;
+      case 'BucketDescribed':
+        return state.status === 'absent'
+          ? state
+          : { ...state, properties: changed(state.properties, event.data) };
       default:
         return unreachable(event);
     }
   },
 };
+
+/** What is replaced is kept in one way at most, and what was kept stays so. */
+function isForbidden(properties: Properties, changes: PropertyChanges): boolean {
+  return changes.unset.includes(VERSIONING) || isTwofold(changed(properties, changes));
+}
 
 function whileOpen(state: BucketState, events: readonly BucketEvent[]) {
   if (state.status === 'absent') return { rejected: 'no-such-bucket' } as const;

@@ -1,8 +1,11 @@
-// Owns the life of an object: which bytes a key names. Stream `objects/<bucket>/<key>`.
+// Owns the life of an object: which bytes a key names, and which it named before. Stream
+// `objects/<bucket>/<key>`.
 
+import { assert } from '#core/kernel/assert.ts';
 import type { DataOf } from '#core/kernel/fields.ts';
 import { list, optional, record, text, textMap, uint } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
+import type { Random } from '#core/kernel/random.ts';
 
 /**
  * One run of bytes written by one request. Its chunks have the ids (blob, 0), (blob, 1), …, each of
@@ -85,6 +88,8 @@ export const contentFields = {
   assembly: optional(record(12, assemblyFields)),
   /** From then on it counts as deleted. */
   expiresMs: optional(uint(13)),
+  /** Of its version's name, as versionAt has it; absent in a bucket that never kept versions. */
+  version: optional(text(14)),
   /** Absent where there are none. */
   tags: optional(record(18, tagFields)),
   /** Who may do what with it beside its owner, in the words of the dialect that wrote it. */
@@ -93,6 +98,7 @@ export const contentFields = {
 export type Content = DataOf<typeof contentFields>;
 
 export const objects = lifecycle('objects', {
+  // `present`: there is a version at least; in a bucket that keeps them the newest may be a deletion.
   statuses: ['absent', 'present'],
   initial: 'absent',
   events: {
@@ -104,13 +110,36 @@ export const objects = lifecycle('objects', {
       /** The object is a completed multipart upload: the fields of an ObjectPut, then which upload. */
       data: { ...contentFields, uploadId: text(20) },
     },
-    ObjectDeleted: { id: 3, from: ['present'], to: 'absent', data: {} },
+    /** Nothing is left. */
+    ObjectDeleted: {
+      id: 3,
+      from: ['present'],
+      to: 'absent',
+      /** The last one of a key that had versions. */
+      data: { version: optional(text(1)) },
+    },
     /** The same bytes, described anew: the fields of what described them before, changed. */
     ObjectDescribed: {
       id: 4,
       from: ['present'],
       to: 'present',
       data: { ...contentFields, uploadId: optional(text(20)) },
+    },
+    /** The newest version says that the key names nothing; what it named before is kept. */
+    ObjectMarked: {
+      id: 5,
+      from: ['absent', 'present'],
+      to: 'present',
+      /** As of an ObjectPut; `owner`: account id of the deleter. */
+      data: { version: text(1), owner: text(2) },
+    },
+    /** One version is gone, and others are left. */
+    VersionDeleted: {
+      id: 6,
+      from: ['present'],
+      to: 'present',
+      /** Its name; and, if it was the newest, that of the next, which the key names now. */
+      data: { version: text(1), promoted: optional(text(2)) },
     },
     /** The same bytes and description with other tags or grants: it is as young as it was. */
     ObjectTagged: {
@@ -125,3 +154,43 @@ export const objects = lifecycle('objects', {
 export type ObjectEvent = EventOf<typeof objects.table>;
 
 export const objectStream = (bucket: string, key: string): string => `objects/${bucket}/${key}`;
+
+// Names of versions. Of two of a key the one that the log has later has the lower name, whatever the clocks
+// of those who wrote them say; none can be guessed; and a name says where its version stands. An event is
+// appended without knowing its revision, so it says but the end of the name: the revision in the key's
+// stream, counted from the highest down, is the beginning. Why: docs/decisions/0018-versions.md.
+
+/** Of the one version of a key that was put while its bucket kept none. */
+export const NULL_VERSION = 'null';
+
+/** Revisions are whole numbers below 2^48. */
+const HIGHEST_REVISION = 2 ** 48 - 1;
+const ORDER_DIGITS = 12;
+const END_BYTES = 10;
+const ID = /^[0-9a-f]{32}$/;
+
+/** What an event says of its version's name. */
+export function newVersionEnd(random: Random): string {
+  return random.fill(Buffer.allocUnsafe(END_BYTES)).toString('hex');
+}
+
+/** Where a version stands among those of its key: the later, the lower. */
+export function orderAt(revision: number): string {
+  return (HIGHEST_REVISION - revision).toString(16).padStart(ORDER_DIGITS, '0');
+}
+
+/** Of a name that is not NULL_VERSION. */
+export function orderOf(version: string): string {
+  assert(version.length > ORDER_DIGITS, 'the null version stands where it was put, not where its name says');
+  return version.slice(0, ORDER_DIGITS);
+}
+
+/** @param said by the event of that revision: the whole name, or only its end */
+export function versionAt(revision: number, said: string): string {
+  return said.length === 2 * END_BYTES ? orderAt(revision) + said : said;
+}
+
+/** Whether a version could have that name. */
+export function isVersion(text: string): boolean {
+  return text === NULL_VERSION || ID.test(text);
+}

@@ -161,6 +161,8 @@ export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondi
       return new S3Error(code, undefined, { BucketName: call.bucket });
     case 'NoSuchKey':
       return new S3Error(code, undefined, { Key: call.key });
+    case 'NoSuchVersion':
+      return new S3Error(code, undefined, { Key: call.key, VersionId: call.query.get('versionId') ?? '' });
     case 'NoSuchUpload':
       return new S3Error(code, undefined, { UploadId: call.query.get('uploadId') ?? '' });
     case 'PreconditionFailed':

@@ -39,7 +39,12 @@ const ROUTES: Readonly<Record<string, string>> = {
   'GET /b/k?partNumber=1': 'GetObject',
   'GET /b/k?x-id=GetObject': 'GetObject',
   'GET /b/k?versionId=null': 'GetObject',
-  'GET /b/k?versionId=abc': 'NotImplemented',
+  'GET /b/k?versionId=abc': 'InvalidArgument',
+  [`DELETE /b/k?versionId=${'0f'.repeat(16)}`]: 'DeleteObject',
+  'PUT /b/k?versionId=null': 'InvalidArgument',
+  'PUT /b?versioning': 'PutBucketVersioning',
+  'DELETE /b?versioning': 'MethodNotAllowed GET, PUT',
+  'GET /b?versions&prefix=a': 'ListObjectVersions',
   'GET /b/k?versionId=': 'InvalidArgument',
   'HEAD /b/k': 'HeadObject',
   'PUT /b/k': 'PutObject',
@@ -64,8 +69,7 @@ test('a copy source makes a copy of a put', (t) => {
 
 const UNBUILT =
   'abac analytics encryption intelligent-tiering inventory logging ' +
-  'metadataConfiguration metadataTable metrics notification object-lock ' +
-  'replication session versioning versions';
+  'metadataConfiguration metadataTable metrics notification object-lock replication session';
 
 test('what is not built of buckets and objects says so by its own name', (t) => {
   for (const name of UNBUILT.split(' ')) t.regex(route(`GET /b?${name}`), /^NotImplemented \w+/, name);
@@ -73,5 +77,5 @@ test('what is not built of buckets and objects says so by its own name', (t) => 
     t.regex(route(`GET /b/k?${name}`), /^NotImplemented Get\w+/, name);
   }
   t.regex(route('POST /b/k?select&select-type=2'), /^NotImplemented/);
-  t.is(route('PUT /b?versioning'), 'NotImplemented PutBucketVersioning');
+  t.is(route('PUT /b?encryption'), 'NotImplemented PutBucketEncryption');
 });

@@ -2,8 +2,9 @@
 // is not built is answered NotImplemented by its own name. Parameters that S3 does not know are ignored, as
 // S3 does.
 
+import { isVersion } from '#services/versioning.ts';
 import type { Query } from './call.ts';
-import { S3Error } from './errors.ts';
+import { invalidArgument, invalidVersion, S3Error } from './errors.ts';
 
 /** The operations that are built. */
 export type OperationName =
@@ -12,6 +13,9 @@ export type OperationName =
   | 'HeadBucket'
   | 'DeleteBucket'
   | 'GetBucketLocation'
+  | 'GetBucketVersioning'
+  | 'PutBucketVersioning'
+  | 'ListObjectVersions'
   | 'ListObjects'
   | 'ListObjectsV2'
   | 'DeleteObjects'
@@ -144,8 +148,8 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   requestPayment: { GET: 'GetBucketRequestPayment', PUT: 'PutBucketRequestPayment' },
   session: { GET: unbuilt('CreateSession') },
   tagging: { GET: 'GetBucketTagging', PUT: 'PutBucketTagging', DELETE: 'DeleteBucketTagging' },
-  versioning: configuration('BucketVersioning'),
-  versions: { GET: unbuilt('ListObjectVersions') },
+  versioning: { GET: 'GetBucketVersioning', PUT: 'PutBucketVersioning' },
+  versions: { GET: 'ListObjectVersions' },
   website: { GET: 'GetBucketWebsite', PUT: 'PutBucketWebsite', DELETE: 'DeleteBucketWebsite' },
 };
 
@@ -190,7 +194,7 @@ export function detect(request: Detectable): OperationName {
   }
   const row = subresource(OBJECT_SUBRESOURCES, query);
   const operation = row ? choose(row.methods, request, row.name) : choose(OBJECT, request, 'OBJECT');
-  if (query.parameters.length > 0) refuseVersion(query);
+  if (query.parameters.length > 0) checkVersion(query, operation);
   if (operation === 'PutObject') {
     if (query.has('partNumber')) {
       throw new S3Error('InvalidArgument', 'This operation does not accept a query-string.', {
@@ -238,10 +242,24 @@ function listVersion(query: Query): OperationName {
   });
 }
 
-/** Without versioning an object has one version, called `null`. */
-function refuseVersion(query: Query): void {
+const OF_VERSIONS: readonly OperationName[] = [
+  ...(['GetObject', 'HeadObject', 'DeleteObject', 'GetObjectAcl'] as const),
+  ...(['GetObjectTagging', 'GetObjectAttributes'] as const),
+];
+/** Of versions too, but built for the newest alone. */
+const OF_NEWEST: readonly OperationName[] = [
+  ...(['PutObjectAcl', 'PutObjectTagging', 'DeleteObjectTagging', 'RestoreObject'] as const),
+];
+
+/** @throws S3Error InvalidArgument where it can name no version, or the operation is of none */
+function checkVersion(query: Query, operation: OperationName): void {
   const versionId = query.get('versionId');
-  if (versionId === undefined || versionId === 'null') return;
+  if (versionId === undefined) return;
   if (versionId === '') throw new S3Error('InvalidArgument', 'Version id cannot be the empty string');
-  throw new S3Error('NotImplemented', 'Versioning is not implemented.', { Parameter: 'versionId' });
+  if (!isVersion(versionId)) throw invalidVersion(versionId);
+  if (OF_VERSIONS.includes(operation)) return;
+  if (OF_NEWEST.includes(operation)) {
+    throw new S3Error('NotImplemented', undefined, { Parameter: 'versionId' });
+  }
+  throw invalidArgument('versionId', versionId, 'This operation does not accept a version-id.');
 }

@@ -58,9 +58,17 @@ const S3_ERRORS = {
   InsufficientStorage: { status: 507, message: 'There is not enough free space to store this.' },
   InternalError: { status: 500, message: 'We encountered an internal error. Please try again.' },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
+  IllegalVersioningConfigurationException: {
+    status: 400,
+    message: 'The versioning configuration specified in the request is invalid.',
+  },
   InvalidBucketAclWithObjectOwnership: {
     status: 400,
     message: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+  },
+  InvalidBucketState: {
+    status: 409,
+    message: 'The request is not valid for the current state of the bucket.',
   },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
   InvalidDigest: {
@@ -132,6 +140,7 @@ const S3_ERRORS = {
     message: 'The public access block configuration was not found',
   },
   NoSuchKey: { status: 404, message: 'The specified key does not exist.' },
+  NoSuchVersion: { status: 404, message: 'The specified version does not exist.' },
   NoSuchLifecycleConfiguration: {
     status: 404,
     message: 'The lifecycle configuration does not exist',
@@ -217,6 +226,10 @@ export function invalidArgument(name: string, value: string, message?: string): 
   return new S3Error('InvalidArgument', message, { ArgumentName: name, ArgumentValue: value });
 }
 
+export function invalidVersion(value: string): S3Error {
+  return invalidArgument('versionId', value, 'Invalid version id specified');
+}
+
 /** Answers of the use cases of buckets. */
 export const BUCKET_REJECTIONS: Readonly<Record<BucketRejection, S3ErrorCode>> = {
   'access-denied': 'AccessDenied',
@@ -225,6 +238,7 @@ export const BUCKET_REJECTIONS: Readonly<Record<BucketRejection, S3ErrorCode>> =
   'bucket-owned-by-caller': 'BucketAlreadyOwnedByYou',
   'bucket-not-empty': 'BucketNotEmpty',
   'too-many-buckets': 'TooManyBuckets',
+  'bucket-state': 'InvalidBucketState',
   'operation-in-progress': 'OperationAborted',
 };
 
@@ -233,6 +247,7 @@ export const OBJECT_REJECTIONS: Readonly<Record<UploadRejection, S3ErrorCode>> =
   'access-denied': 'AccessDenied',
   'no-such-bucket': 'NoSuchBucket',
   'no-such-key': 'NoSuchKey',
+  'no-such-version': 'NoSuchVersion',
   'precondition-failed': 'PreconditionFailed',
   'quota-exceeded': 'QuotaExceeded',
   'operation-in-progress': 'ConditionalRequestConflict',

@@ -8,7 +8,7 @@
 // and `..` are parts of a key like any other.
 //
 // Gaps: answered NotImplemented, never ignored.
-// - Versioning: GetBucketVersioning, PutBucketVersioning, ListObjectVersions, any versionId but `null`.
+// - Of versioning: MfaDelete; the changing of tags or grants, and the restoring, of a version named by id.
 // - Access: BucketAbac; of policies, tags of principals and buckets, organisations, VPCs and access points as
 //   condition keys (a request has no value under them); the check that a condition key applies to the action.
 // - Configurations of buckets: analytics, encryption, intelligent-tiering, inventory, logging, metadata
@@ -32,6 +32,8 @@
 // - Who pays for requests is stored and returned, and has no effect: nobody does.
 // - GetObjectAttributes lists the parts of an object also where they have no checksums.
 // - DeleteObject and DeleteObjects know the conditions on size and time that S3 has for directory buckets.
+// - The condition of a DeleteObject with a versionId is judged against that version.
+// - A version is read by its id also when its end (Swift's X-Delete-At) has come, unless its key names it.
 // - User metadata in raw UTF-8 comes back as UTF-8 (in encoded words); S3 takes the same bytes for ISO
 //   8859-1.
 // - CreateBucket takes the gateway's own region as LocationConstraint, also us-east-1.

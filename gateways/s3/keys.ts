@@ -3,7 +3,8 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import { decodePath } from '#gateways/edge/query-string.ts';
-import { S3Error } from './errors.ts';
+import { isVersion } from '#services/versioning.ts';
+import { invalidVersion, S3Error } from './errors.ts';
 
 export interface Address {
   /** Empty: the service itself. */
@@ -112,5 +113,6 @@ export function copySourceOf(header: string): Address & { readonly versionId: st
   const key = text.slice(slash + 1);
   checkKey(key);
   const versionId = marker < 0 ? undefined : header.slice(marker + '?versionId='.length);
+  if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
   return { bucket: text.slice(0, slash), key, versionId };
 }

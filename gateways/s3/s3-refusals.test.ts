@@ -29,6 +29,10 @@ function faulty(cloud: Cloud): Cloud {
   return {
     ...cloud,
     objects: {
+      version: (...asked) => objects.version(...asked),
+      deletion: (...asked) => objects.deletion(...asked),
+      listVersions: (...asked) => objects.listVersions(...asked),
+      deleteVersion: (...asked) => objects.deleteVersion(...asked),
       put: (caller, request) => objects.put(caller, request),
       stored: (caller, bucket, key) => objects.stored(caller, bucket, key),
       describe: (caller, bucket, key, change) => objects.describe(caller, bucket, key, change),
@@ -114,7 +118,7 @@ test('addresses that cannot be are refused', async (t) => {
 });
 
 test('what is not built is NotImplemented, and never ignored', async (t) => {
-  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { versioning: '' } });
+  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { encryption: '' } });
   t.is(errorOf(config), 'NotImplemented 501');
   for (const more of [
     { ServerSideEncryption: 'AES256' },

@@ -84,6 +84,9 @@ export function toHeader(value: string): string {
   return PRINTABLE.test(value) ? value : Buffer.from(value.replace(UNFIT, ' ')).toString('latin1');
 }
 
+/** The type of what tells that an object is gone. */
+export const DELETED_TYPE = 'application/x-deleted;swift_versions_deleted=1';
+
 export const isTrue = (value: string | undefined): boolean =>
   value !== undefined && /^(true|1|yes|on|t|y)$/i.test(value);
 

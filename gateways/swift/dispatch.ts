@@ -121,8 +121,6 @@ function operationOf(
   if (LOGIN_PATHS.includes(rawPath)) return readOnly(method, 'log_in');
   if (project === '') throw new SwiftError(404);
   if (method === 'PUT' && query.has('extract-archive')) return 'extract_archive';
-  // There is one version of each object, which is called null.
-  if ((query.get('version-id') ?? 'null') !== 'null') throw new SwiftError(501);
   if (container === '' && query.has('bulk-delete') && (method === 'POST' || method === 'DELETE')) {
     return 'delete_many';
   }

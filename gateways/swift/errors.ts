@@ -81,6 +81,7 @@ export const BUCKET_REJECTIONS: Readonly<Record<BucketRejection, ErrorStatus>> =
   'bucket-owned-by-caller': 409,
   'bucket-not-empty': 409,
   'too-many-buckets': 403,
+  'bucket-state': 400,
   'operation-in-progress': 409,
 };
 
@@ -88,6 +89,7 @@ export const OBJECT_REJECTIONS: Readonly<Record<ObjectRejection, ErrorStatus>> =
   'access-denied': ELSEWHERE,
   'no-such-bucket': 404,
   'no-such-key': 404,
+  'no-such-version': 404,
   'precondition-failed': 412,
   'quota-exceeded': 413,
   'operation-in-progress': 409,

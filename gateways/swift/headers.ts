@@ -1,6 +1,7 @@
 // Owns the headers that describe accounts, containers and objects: what is read from a request, under which
 // limits, what is stored, and what is returned. docs/SWIFT.md has the table between Swift and S3.
 
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
@@ -15,6 +16,9 @@ export interface Changes {
   readonly set: Values;
   readonly unset: readonly string[];
 }
+
+/** Of no bytes. */
+export const EMPTY_ETAG = hash('md5', '');
 
 const OBJECT_META = 'x-object-meta-';
 
@@ -166,6 +170,7 @@ export function objectAnswer(call: { transactionId: string }, object: StoredObje
   headers.push('Etag', isLarge(object) || joins ? `"${etag}"` : etag);
   headers.push('Last-Modified', httpDate(lastModifiedMs(modifiedMs)), 'X-Timestamp', timestamp(modifiedMs));
   headers.push('Accept-Ranges', 'bytes');
+  if (object.version !== undefined) headers.push('X-Object-Version-Id', object.version);
   if (isLarge(object)) headers.push('X-Static-Large-Object', 'True');
   if (joins) {
     headers.push('X-Object-Manifest', encodedPath(`${assembly.bucket}/${assembly.prefix}`));

@@ -2,15 +2,20 @@
 // (https://docs.openstack.org/api-ref/object-store/) under `/object-store/v1/AUTH_<project>`. Containers
 // are buckets of the project: docs/decisions/0015-one-namespace.md. Who may call what stands in policy.ts.
 //
-// Gaps, each refused (501 unless another answer is named), never ignored: object versioning in both modes,
-// creation and deletion of accounts (405), container sync (of two writes the newest is to win, wherever it
-// was made: an event of an object, and of its deletion, has no place yet for the time that it had elsewhere),
-// bulk upload of tar.bz2 (what npm has to read it neither waits for who reads nor bounds what a block grows
-// to).
+// Gaps, each refused (501 unless another answer is named), never ignored: creation and deletion of accounts
+// (405), container sync (of two writes the newest is to win, wherever it was made: an event of an object, and
+// of its deletion, has no place yet for the time that it had elsewhere), bulk upload of tar.bz2 (what npm has
+// to read it neither waits for who reads nor bounds what a block grows to).
 //
 // By design.
 // - An account is there as long as its project is; nobody makes or deletes it.
 // - A marker that lies below a common prefix hides it; Swift shows it once more.
+// - Versions are S3's (docs/decisions/0018-versions.md): ids are no times; where the newest goes, the one
+//   before it is there again; a PUT with version-id makes a new version of an old one; and a deletion where
+//   versions are no longer kept is a version called null. A listing of them backwards takes no
+//   version_marker (400).
+// - A container with X-Versions-Location or X-History-Location keeps what Swift's clients replace; what S3's
+//   replace is gone.
 // - A listing backwards is read from its lower end: it costs what lies between the markers.
 // - POST leaves an object what it is made of; Swift forgets X-Object-Manifest where the POST has none.
 // - What S3 wrote in several parts is shown as a static large object: its etag is no digest of its bytes. It

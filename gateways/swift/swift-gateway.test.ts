@@ -287,7 +287,7 @@ test.serial('what has ended is gone for S3 too, and then from the counts', async
 test('what is not built says so', async (t) => {
   const path = await container('unbuilt');
   t.is((await server.call('PUT', '?extract-archive=tar.bz2')).status, 501);
-  t.is((await server.call('POST', path, { headers: { 'X-Versions-Enabled': 'true' } })).status, 501);
+  t.is((await server.call('POST', path, { headers: { 'X-Container-Sync-To': 'true' } })).status, 501);
 });
 
 test('the gateway tells of its limits, and lets old clients in by name and password', async (t) => {

@@ -5,6 +5,7 @@ import type { AccountsById } from '../accounts-by-id/accounts-by-id.query.ts';
 import type { IdentityById } from '../identity-by-id/identity-by-id.query.ts';
 import { rowNamesBlob } from '../objects-by-key/object-row.ts';
 import { objectRowKey } from '../objects-by-key/objects-by-key.projection.ts';
+import { keptRow } from '../objects-by-key/version-rows.ts';
 import type { RowReader } from '../store/projection.ts';
 import type { TokensInForce } from '../tokens-in-force/tokens-in-force.query.ts';
 import type { UploadsByBucket } from '../uploads-by-bucket/uploads-by-bucket.query.ts';
@@ -34,13 +35,18 @@ export interface NamingModels {
 
 export function createNamedBlobs(models: NamingModels): NamedBlobs {
   const { objectRows, uploads, accounts, identity, tokens } = models;
-  const streamNames = (stream: string, blob: string): boolean => {
+  /** @param putAs the blob, and the uploads that it may be a part of: what a version is found by */
+  const objectNames = (bucket: string, key: string, blob: string, putAs: readonly string[]): boolean => {
+    const present = objectRows.get(objectRowKey(bucket, key));
+    if (present && rowNamesBlob(present, blob)) return true;
+    return putAs.some((what) => {
+      const kept = keptRow(objectRows, bucket, key, what);
+      return kept !== undefined && rowNamesBlob(kept, blob);
+    });
+  };
+  const streamNames = (stream: string, blob: string, putAs: readonly string[]): boolean => {
     const object = OBJECT_STREAM.exec(stream);
-    if (object) {
-      const [, bucket = '', key = ''] = object;
-      const row = objectRows.get(objectRowKey(bucket, key));
-      return row !== undefined && rowNamesBlob(row, blob);
-    }
+    if (object) return objectNames(object[1] ?? '', object[2] ?? '', blob, putAs);
     const account = ACCOUNT_STREAM.exec(stream);
     if (account) return accounts.get(account[1] ?? '')?.keyBlob === blob;
     const user = USER_STREAM.exec(stream);
@@ -52,8 +58,13 @@ export function createNamedBlobs(models: NamingModels): NamedBlobs {
   };
   return {
     isNamed(owner, blob) {
-      for (const stream of possibleStreams(owner)) if (streamNames(stream, blob)) return true;
-      return false;
+      const streams = [...possibleStreams(owner)];
+      const putAs = [blob];
+      for (const stream of streams) {
+        const uploadId = PART_STREAM.exec(stream)?.[2];
+        if (uploadId !== undefined) putAs.push(uploadId);
+      }
+      return streams.some((stream) => streamNames(stream, blob, putAs));
     },
   };
 }

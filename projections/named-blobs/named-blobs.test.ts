@@ -1,7 +1,7 @@
 // Tests named-blobs: a blob is named exactly as long as an object's or a part's row has it.
 
 import test from 'ava';
-import { type Content, objectStream, objects } from '#core/objects/objects.events.ts';
+import { type Content, objectStream, objects, versionAt } from '#core/objects/objects.events.ts';
 import { partStream, parts, uploadStream, uploads } from '#core/objects/uploads.events.ts';
 import { openTestReadModels, type TestReadModels } from '#tests/support/read-models.ts';
 
@@ -97,5 +97,32 @@ test('an owner that names no stream names nothing', async (t) => {
     'k',
   ];
   for (const owner of owners) t.false(models.namedBlobs.isNamed(owner, blob(1)), JSON.stringify(owner));
+  await models.close();
+});
+
+test('the blobs of a version are named until the version goes, whatever its key names', async (t) => {
+  const models = await openTestReadModels();
+  const owner = objectStream('photos', 'k\0');
+  const { isNamed } = models.namedBlobs;
+  const putAs = (number: number) => {
+    const data = { ...content(blob(number)), version: String(number).repeat(20) };
+    return models.append(objects, owner, { type: 'ObjectPut', data });
+  };
+  const { revision } = await putAs(1);
+  const first = versionAt(revision, '1'.repeat(20));
+  await putAs(2);
+  const uploaded = { ...content(blob(3), blob(4)), uploadId, version: '3'.repeat(20) };
+  await models.append(objects, owner, { type: 'ObjectCompleted', data: uploaded });
+  const part = `${owner}\n${partStream('photos', uploadId, 2)}`;
+  await models.append(objects, owner, {
+    type: 'ObjectMarked',
+    data: { version: '4'.repeat(20), owner: 'o' },
+  });
+  t.is(models.objects.get('photos', 'k\0'), undefined);
+  for (const number of [1, 2]) t.true(isNamed(owner, blob(number)), `${number}`);
+  for (const number of [3, 4]) t.true(isNamed(part, blob(number)), `${number}`);
+  await models.append(objects, owner, { type: 'VersionDeleted', data: { version: first } });
+  t.false(isNamed(owner, blob(1)));
+  t.true(isNamed(owner, blob(2)));
   await models.close();
 });

@@ -9,6 +9,7 @@ import { revisionOf } from '../store/row-value.ts';
 import { ListedObjects } from './listed-objects.ts';
 import { storedObject } from './object-row.ts';
 import { deletedRowKey, objectRowKey } from './objects-by-key.projection.ts';
+import { versionsRowKey } from './version-rows.ts';
 
 export interface StoredObject extends Content {
   readonly bucket: string;
@@ -60,7 +61,7 @@ export interface ObjectsByKey {
   /** Revision of the key's stream, present or absent; undefined when it never had an event. */
   revision(bucket: string, key: string): number | undefined;
   list(request: ListRequest): Promise<ListPage>;
-  /** Whether the bucket has any object. */
+  /** Whether the bucket has any object, or any version of one. */
   isEmpty(bucket: string): Promise<boolean>;
 }
 
@@ -80,16 +81,19 @@ export function createObjectsByKey(
       return value && revisionOf(value);
     },
     list: (request) => listObjects(listed, request),
-    async isEmpty(bucket) {
-      const gte = objectRowKey(bucket, '');
-      const cursor = rows.scan({ gte, lt: endOfPrefix(gte) as string });
-      try {
-        return (await cursor.next(1)).length === 0;
-      } finally {
-        await cursor.close();
-      }
-    },
+    isEmpty: async (bucket) =>
+      (await isNoneBelow(rows, objectRowKey(bucket, ''))) &&
+      (await isNoneBelow(rows, versionsRowKey(bucket, ''))),
   };
+}
+
+async function isNoneBelow(rows: RowReader, prefix: string): Promise<boolean> {
+  const cursor = rows.scan({ gte: prefix, lt: endOfPrefix(prefix) as string });
+  try {
+    return (await cursor.next(1)).length === 0;
+  } finally {
+    await cursor.close();
+  }
 }
 
 async function listObjects(listed: ListedObjects, request: ListRequest): Promise<ListPage> {

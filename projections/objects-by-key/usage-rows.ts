@@ -1,5 +1,5 @@
 // Owns the rows that follow from those of objects: how many objects and bytes each bucket holds, and which
-// objects end, in order of time.
+// objects end, in order of time. Versions that a key does not name are bytes, and no objects, and never end.
 
 import { contentFields } from '#core/objects/objects.events.ts';
 import { PayloadFields } from '../store/payload-fields.ts';
@@ -15,6 +15,7 @@ export interface BucketUsage {
 const SIZE_BYTES = contentFields.sizeBytes.number;
 const ASSEMBLY = contentFields.assembly.number;
 const EXPIRES = contentFields.expiresMs.number;
+const VERSION = contentFields.version.number;
 const TIME_DIGITS = 15;
 const END = 'end/';
 const NO_BYTES = new Uint8Array(0);
@@ -41,6 +42,8 @@ export interface Weight {
   readonly sizeBytes: number;
   /** 0: it does not end. */
   readonly expiresMs: number;
+  /** As its event said it; empty in a bucket that never kept versions. */
+  readonly version: string;
 }
 
 /** @param row of a present object. */
@@ -49,13 +52,15 @@ export function weightOf(row: Uint8Array): Weight {
   let sizeBytes = 0;
   let expiresMs = 0;
   let isAssembled = false;
+  let version = '';
   while (fields.next()) {
     if (fields.number === SIZE_BYTES) sizeBytes = fields.uint;
     else if (fields.number === EXPIRES) expiresMs = fields.uint;
     else if (fields.number === ASSEMBLY) isAssembled = true;
+    else if (fields.number === VERSION) version = fields.text();
   }
   // What is made of other objects holds no bytes but theirs.
-  return { sizeBytes: isAssembled ? 0 : sizeBytes, expiresMs };
+  return { sizeBytes: isAssembled ? 0 : sizeBytes, expiresMs, version };
 }
 
 /** @param before absent where there was no such object; `after`: where there is none any more. */
@@ -75,4 +80,9 @@ export function replaceWeight(
   const objectsMore = Number(after !== undefined) - Number(before !== undefined);
   const bytesMore = (after?.sizeBytes ?? 0) - (before?.sizeBytes ?? 0);
   if (objectsMore !== 0 || bytesMore !== 0) rows.add(usageRowKey(bucket), [objectsMore, bytesMore]);
+}
+
+/** Of versions that are kept and not what their key names. */
+export function addBytes(rows: RowWriter, bucket: string, bytes: number): void {
+  if (bytes !== 0) rows.add(usageRowKey(bucket), [0, bytes]);
 }

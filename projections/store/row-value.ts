@@ -25,6 +25,13 @@ export function eventRow(kind: number, event: RecordedEvent): Uint8Array {
   return rowValue(kind, event.revision, event.timeMs, event.payload);
 }
 
+/** The same row at a later revision of its stream. */
+export function atRevision(value: Uint8Array, revision: number): Uint8Array {
+  const later = Buffer.from(value);
+  later.writeUIntBE(revision, REVISION_AT, NUMBER_BYTES);
+  return later;
+}
+
 export const kindOf = (value: Uint8Array): number => value[KIND_AT] as number;
 export const revisionOf = (value: Uint8Array): number =>
   asBuffer(value).readUIntBE(REVISION_AT, NUMBER_BYTES);

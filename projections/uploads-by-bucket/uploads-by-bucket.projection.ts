@@ -28,8 +28,7 @@ export const uploadsByBucket: Projection = {
   families: [uploads.family, parts.family, objects.family],
   apply(event: RecordedEvent, rows: RowWriter): void {
     const { type } = event;
-    if (type === 'ObjectPut' || type === 'ObjectDeleted') return;
-    if (type === 'ObjectDescribed' || type === 'ObjectTagged') return;
+    if (type !== 'ObjectCompleted' && type in objects.table.events) return;
     const [, bucket = '', second = '', third = ''] = event.stream.split('/', 4);
     if (type === 'PartUploaded') addPart(event, bucket, second, Number(third), rows);
     else if (type === 'UploadStarted') start(event, bucket, second, rows);

@@ -17,6 +17,8 @@ import {
   HeadObjectCommand,
   ListBucketsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
   UploadPartCommand,
@@ -270,3 +272,68 @@ test.serial(
     t.is((await server.call('GET', '/theirs')).status, 404);
   },
 );
+
+test('versions that one makes the other lists, reads, brings back and deletes', async (t) => {
+  const Bucket = 'versions';
+  const Key = 'a/b';
+  await swift.makeBucket(Bucket);
+  const path = `/${Bucket}/${Key}`;
+  const turn = (Status: 'Enabled' | 'Suspended') =>
+    server.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }));
+  const switched = async () => (await server.call('HEAD', `/${Bucket}`)).headers.get('x-versions-enabled');
+  await swift.put(Bucket, Key, Buffer.from('plain'));
+  await turn('Enabled');
+  t.is(await switched(), 'True');
+  const ids = ['null'];
+  const byS3 = async (Body: string) => {
+    ids.unshift((await server.s3.send(new PutObjectCommand({ Bucket, Key, Body }))).VersionId ?? '');
+  };
+  const bySwift = async (method: string, body?: string) => {
+    const { headers } = await server.call(method, path, body === undefined ? {} : { body });
+    ids.unshift(headers.get('x-object-version-id') ?? '');
+  };
+  await byS3('by S3');
+  await bySwift('PUT', 'by Swift');
+  await bySwift('DELETE');
+  ids.unshift((await server.s3.send(new DeleteObjectCommand({ Bucket, Key }))).VersionId ?? '');
+  await byS3('again');
+  const shownByS3 = async () => {
+    const { Versions = [], DeleteMarkers = [] } = await server.s3.send(
+      new ListObjectVersionsCommand({ Bucket }),
+    );
+    return [...Versions, ...DeleteMarkers]
+      .map(({ VersionId, IsLatest }) => `${VersionId} ${IsLatest}`)
+      .sort();
+  };
+  const shownBySwift = async () => {
+    const { text } = await server.call('GET', `/${Bucket}?versions&format=json`);
+    const rows: { version_id: string; is_latest: boolean }[] = JSON.parse(text);
+    return rows.map(({ version_id, is_latest }) => `${version_id} ${is_latest}`);
+  };
+  const wanted = ids.map((id, at) => `${id} ${at === 0}`);
+  t.deepEqual(await shownBySwift(), wanted);
+  t.deepEqual(await shownByS3(), [...wanted].sort());
+  const texts = ['again', undefined, undefined, 'by Swift', 'by S3', 'plain'];
+  for (const [at, VersionId] of ids.entries()) {
+    const read = await server.call('GET', `${path}?version-id=${VersionId}`);
+    t.is(read.status === 200 ? read.text : undefined, texts[at]);
+    const body = server.s3.send(new GetObjectCommand({ Bucket, Key, VersionId }));
+    t.is(
+      await body.then(
+        ({ Body }) => Body?.transformToString(),
+        () => undefined,
+      ),
+      texts[at],
+    );
+  }
+  await server.call('DELETE', `${path}?version-id=${ids.shift()}`);
+  await server.s3.send(new DeleteObjectCommand({ Bucket, Key, VersionId: ids.shift() }));
+  t.is(await s3.get(Bucket, Key), 404);
+  await server.call('DELETE', `${path}?version-id=${ids.shift()}`);
+  t.is((await s3.get(Bucket, Key)).toString(), 'by Swift');
+  await turn('Suspended');
+  t.is(await switched(), 'False');
+  await swift.put(Bucket, Key, Buffer.from('null again'));
+  t.deepEqual(await shownBySwift(), ['null true', `${ids[0]} false`, `${ids[1]} false`]);
+  t.is(await swift.deleteBucket(Bucket), 409);
+});

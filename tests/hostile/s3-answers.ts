@@ -30,6 +30,7 @@ const BAD_REQUEST = [
     'MalformedPolicy',
   ],
   ...['InvalidBucketAclWithObjectOwnership', 'UnexpectedContent', 'UnresolvableGrantByEmailAddress'],
+  'IllegalVersioningConfigurationException',
   ...['InvalidPolicyDocument', 'MalformedPOSTRequest', 'MaxPostPreDataLengthExceededError'],
   ...[
     'InvalidRedirectLocation',
@@ -63,6 +64,7 @@ const STATUS_OF = new Map<string, number>([
     'NoSuchBucket',
     'NoSuchKey',
     'NoSuchUpload',
+    'NoSuchVersion',
     'NoSuchTagSet',
     'NoSuchCORSConfiguration',
     'NoSuchWebsiteConfiguration',

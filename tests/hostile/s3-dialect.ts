@@ -57,6 +57,7 @@ const SUBRESOURCES = [
 ];
 /** Who may do what, asked for or taken away. */
 const SHUT = ['policy', 'publicAccessBlock', 'ownershipControls'];
+const VERSIONS = ['null', '', '0'.repeat(32), 'f'.repeat(32), 'x'.repeat(2_000), '..%2F', '%00'];
 const AMZ_HEADERS = [
   ...[
     'acl',
@@ -126,6 +127,16 @@ export class S3Dialect implements Dialect {
       (chance) => request('PUT', path(chance), '', content(chance), [['If-None-Match', '*']]),
       (chance) => request('PUT', path(chance), '', NOTHING, [['x-amz-copy-source', path(chance)]]),
       (chance) => request('DELETE', path(chance)),
+      (chance) => request(chance.pick(['GET', 'HEAD']), path(chance), `versionId=${chance.pick(VERSIONS)}`),
+      (chance) => request('DELETE', path(chance), `versionId=${chance.pick(VERSIONS)}`),
+      (chance) =>
+        request('PUT', path(chance), '', NOTHING, [
+          ['x-amz-copy-source', `${path(chance)}?versionId=${chance.pick(VERSIONS)}`],
+        ]),
+      (chance) => {
+        const markers = `key-marker=k${chance.whole(0, 9)}&version-id-marker=${chance.pick(VERSIONS)}`;
+        return request('GET', `/${bucket}`, `versions&max-keys=3&${markers}`);
+      },
       (chance) => request('POST', `/${bucket}`, '', form(chance), [type]),
       (chance) => request('GET', `/k${chance.whole(0, KEYS)}`, '', NOTHING, [['Host', site]]),
       (chance) => request('OPTIONS', path(chance), '', NOTHING, ASKING),
@@ -142,6 +153,11 @@ export class S3Dialect implements Dialect {
     const keys = (chance: Chance) => ['x1', 'x2', letters(chance, 5)];
     return [
       (chance) => request('POST', `/${bucket}`, 'delete', Buffer.from(deletion(keys(chance)))),
+      (chance) => {
+        const status = chance.pick(['Enabled', 'Suspended', 'Off', '']);
+        const document = `<VersioningConfiguration><Status>${status}</Status></VersioningConfiguration>`;
+        return request('PUT', `/made-${chance.whole(0, 19)}`, 'versioning', Buffer.from(document));
+      },
       // Of parts that are too small to be completed.
       () => request('POST', `/${bucket}/k0`, `uploadId=${uploadId}`, Buffer.from(completion(parts))),
       (chance) => request('PUT', `/made-${chance.whole(0, 19)}`, '', Buffer.from(location('us-east-1'))),

@@ -102,6 +102,10 @@ const QUERIES = [
   ...[
     'symlink=get',
     'version-id=x',
+    'version-id=null',
+    `version-id=${'0'.repeat(32)}`,
+    'versions&format=json&limit=2&marker=k1&version_marker=null',
+    'versions&format=json&reverse=on&delimiter=1&version_marker=x',
     'states=listing',
     'inline',
     'ignore-range',

@@ -107,9 +107,9 @@ async function judge(call: S3Call, operation: OperationName, address: Address): 
 }
 
 /** What it is made of lies where nobody has let the guest in. */
-async function isMadeOfOthers({ call, bucket, key }: Case, guest: Caller): Promise<boolean> {
-  const found = await call.gateway.cloud.objects.stored(guest, bucket.name, key);
-  return !isRejected(found) && found.assembly !== undefined;
+async function isMadeOfOthers(judged: Case, guest: Caller): Promise<boolean> {
+  const found = await storedFor(judged, guest, ACTIONS[judged.operation]);
+  return found?.assembly !== undefined;
 }
 
 /** One who acts at the bucket for its owner. */
@@ -193,11 +193,25 @@ function verdictOf(judged: Case, action: OperationAction, object: StoredObject |
 
 /** Where the judgement needs to know it: whose it is, its list, its tags. */
 async function objectOf(judged: Case, action: OperationAction): Promise<StoredObject | undefined> {
-  const { call, bucket, key, access } = judged;
+  const { call, bucket, access } = judged;
   if (action.on !== 'object' || !(access.readsTags || !ownsAll(access))) return undefined;
-  const owner: Caller = { accountId: bucket.owner, role: 'reader', requestId: call.requestId };
-  const found = await call.gateway.cloud.objects.stored(owner, bucket.name, key);
-  return isRejected(found) ? undefined : found;
+  return storedFor(judged, { accountId: bucket.owner, role: 'reader', requestId: call.requestId }, action);
+}
+
+/** The version that the request asks for, or else what the key names. */
+async function storedFor(
+  { call, bucket, key }: Case,
+  caller: Caller,
+  { ofVersion }: OperationAction,
+): Promise<StoredObject | undefined> {
+  const { objects } = call.gateway.cloud;
+  const versionId = ofVersion === undefined ? undefined : call.query.get('versionId');
+  if (versionId === undefined) {
+    const found = await objects.stored(caller, bucket.name, key);
+    return isRejected(found) ? undefined : found;
+  }
+  const found = await objects.version(caller, bucket.name, key, versionId, 'keep');
+  return isRejected(found) ? undefined : found.object;
 }
 
 function ownerIn({ access, bucket }: Case, object: StoredObject): string {
@@ -228,7 +242,7 @@ function isListed(judged: Case, object: StoredObject, grant: Permission): boolea
  * permission, 404; otherwise 403").
  */
 export async function asTold(call: S3Call, failure: S3Failure): Promise<S3Failure> {
-  if (failure.code !== 'NoSuchKey') return failure;
+  if (failure.code !== 'NoSuchKey' && failure.code !== 'NoSuchVersion') return failure;
   try {
     await authorise(call, 'ListObjectsV2', { bucket: call.bucket, key: '' });
     return failure;

@@ -5,21 +5,17 @@ import type { StoredObject } from '#projections/objects-by-key/objects-by-key.qu
 import { grantsInDocument, grantsInHeaders, type Subject } from '../access/asked-grants.ts';
 import { accessOf, GRANTS_PROPERTY } from '../access/bucket-access.ts';
 import { GROUPS, type Grantee, type Grants, grantsOf, ownersAlone, textOfGrants } from '../access/grants.ts';
-import { accept, acceptBucket, documentBody, living, type S3Call } from '../call.ts';
+import { accept, acceptBucket, documentBody, type S3Call } from '../call.ts';
 import { S3Error } from '../errors.ts';
 import { replyEmpty, replyXml } from '../reply.ts';
 import { XmlWriter } from '../xml.ts';
+import { objectOf } from './find-object.ts';
 import { ownerFragment } from './owner.ts';
 
 const INSTANCE = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"';
 
 async function bucketOf(call: S3Call): Promise<StoredBucket> {
   return acceptBucket(call, await call.gateway.cloud.buckets.get(call.caller, call.bucket));
-}
-
-async function objectOf(call: S3Call): Promise<StoredObject> {
-  const { objects } = call.gateway.cloud;
-  return living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
 }
 
 export async function getBucketAcl(call: S3Call): Promise<void> {

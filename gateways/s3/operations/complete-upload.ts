@@ -25,7 +25,7 @@ import { addExpiration } from '../settings/lifecycle.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
 import { partNumberOf } from './part-number.ts';
-import { replySlowly } from './slow-reply.ts';
+import { replySlowly, type SlowAnswer } from './slow-reply.ts';
 import { checksumTypeOf, PART_RULES } from './uploads.ts';
 
 export async function completeMultipartUpload(call: S3Call): Promise<void> {
@@ -41,7 +41,7 @@ interface ListedPart {
   readonly checksums: ReadonlyMap<ChecksumAlgorithm, string>;
 }
 
-async function complete(call: S3Call, bytes: Uint8Array): Promise<{ document: string; headers?: string[] }> {
+async function complete(call: S3Call, bytes: Uint8Array): Promise<SlowAnswer> {
   const { uploads } = call.gateway.cloud;
   const listed = listedParts(bytes);
   const condition = writeConditionOf(call.headers);
@@ -64,9 +64,10 @@ async function complete(call: S3Call, bytes: Uint8Array): Promise<{ document: st
     return completedBefore(call, uploadId, listed);
   }
   const object = accept(call, outcome, condition);
-  const told: string[] = [];
+  const { document, headers = [] } = resultOf(call, object);
+  const told = [...headers];
   addExpiration(told, call, object);
-  return { document: resultDocument(call, object), headers: told };
+  return { document, headers: told };
 }
 
 function listedParts(bytes: Uint8Array): readonly ListedPart[] {
@@ -168,17 +169,17 @@ async function completedBefore(
   call: S3Call,
   uploadId: string,
   listed: readonly ListedPart[],
-): Promise<{ document: string }> {
+): Promise<SlowAnswer> {
   const object = await call.gateway.cloud.objects.get(call.caller, call.bucket, call.key);
   const same =
     !('rejected' in object) &&
     object.uploadId === uploadId &&
     object.etag === multipartEtag(listed.map((part) => part.etag));
   if (!same) throw errorFor(call, 'NoSuchUpload');
-  return { document: resultDocument(call, object) };
+  return resultOf(call, object);
 }
 
-function resultDocument(call: S3Call, object: StoredObject): string {
+function resultOf(call: S3Call, object: StoredObject): SlowAnswer {
   const path = `${call.bucket}/${call.key}`.split('/').map(encodeURIComponent).join('/');
   const xml = new XmlWriter('CompleteMultipartUploadResult')
     .element('Location', `http://${call.request.headers.host ?? ''}/${path}`)
@@ -186,5 +187,6 @@ function resultDocument(call: S3Call, object: StoredObject): string {
     .element('Key', call.key)
     .element('ETag', `"${object.etag}"`);
   addChecksumElements(xml, object);
-  return xml.document();
+  const { version } = object;
+  return { document: xml.document(), headers: version === undefined ? [] : ['x-amz-version-id', version] };
 }

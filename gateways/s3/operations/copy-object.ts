@@ -5,26 +5,27 @@ import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { writingOf } from '../access/asked-grants.ts';
 import { authorise } from '../access/authorise.ts';
-import { accept, header, living, Query, type S3Call } from '../call.ts';
+import { accept, header, Query, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { type ObjectHeaders, objectHeadersOf, REDIRECT_LOCATION, storageClassOf } from '../headers.ts';
-import { type Address, copySourceOf } from '../keys.ts';
+import { copySourceOf } from '../keys.ts';
 import { copyRangeOf } from '../ranges.ts';
 import { isoDate } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
 import { headerTagsOf, replacesTags } from '../tags.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
+import { objectOf, versionOf } from './find-object.ts';
 import { partNumberOf } from './part-number.ts';
-import { replySlowly } from './slow-reply.ts';
+import { replySlowly, type SlowAnswer } from './slow-reply.ts';
 
 export function copyObject(call: S3Call): Promise<void> {
   return replySlowly(call, copy(call));
 }
 
-async function copy(call: S3Call): Promise<{ document: string; headers: string[] }> {
+async function copy(call: S3Call): Promise<SlowAnswer> {
   const { headers, bucket, key } = call;
   const { objects } = call.gateway.cloud;
   const condition = writeConditionOf(headers);
@@ -37,7 +38,7 @@ async function copy(call: S3Call): Promise<{ document: string; headers: string[]
   const redirects = headers[REDIRECT_LOCATION] !== undefined;
   const changes =
     replaces || redirects || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
-  if (onItself && !changes) throw copyOnItself();
+  if (onItself && address.versionId === undefined && !changes) throw copyOnItself();
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
   const tags = replacesTags(headers) ? headerTagsOf(headers) : from.tags;
   const { contentType, headers: kept, metadata } = describedAs(call, replaces, from);
@@ -62,7 +63,8 @@ async function copy(call: S3Call): Promise<{ document: string; headers: string[]
     .plain('LastModified', isoDate(object.modifiedMs))
     .element('ETag', `"${object.etag}"`);
   addChecksumElements(xml, object);
-  const told: string[] = [];
+  const told = sourceVersion(from);
+  if (object.version !== undefined) told.push('x-amz-version-id', object.version);
   addExpiration(told, call, object);
   return { document: xml.document(), headers: told };
 }
@@ -77,11 +79,14 @@ function describedAs(call: S3Call, replaces: boolean, from: StoredObject): Objec
   return { contentType: from.contentType, headers, metadata: from.metadata };
 }
 
+const sourceVersion = ({ version }: StoredObject): string[] =>
+  version === undefined ? [] : ['x-amz-copy-source-version-id', version];
+
 export function uploadPartCopy(call: S3Call): Promise<void> {
   return replySlowly(call, copyPart(call));
 }
 
-async function copyPart(call: S3Call): Promise<{ document: string }> {
+async function copyPart(call: S3Call): Promise<SlowAnswer> {
   const { objects, uploads } = call.gateway.cloud;
   const partNumber = partNumberOf(call.query.get('partNumber') ?? '');
   const uploadId = call.query.get('uploadId') ?? '';
@@ -108,28 +113,28 @@ async function copyPart(call: S3Call): Promise<{ document: string }> {
     .plain('LastModified', isoDate(part.modifiedMs))
     .element('ETag', `"${part.etag}"`);
   addChecksumElements(xml, { checksumAlgorithm: algorithm, checksum: part.checksum });
-  return { document: xml.document() };
+  return { document: xml.document(), headers: sourceVersion(from) };
 }
 
 /** The object to copy, if its conditions hold. @throws S3Error */
-async function sourceObject(call: S3Call): Promise<{ address: Address; object: StoredObject }> {
+async function sourceObject(
+  call: S3Call,
+): Promise<{ address: ReturnType<typeof copySourceOf>; object: StoredObject }> {
   const value = header(call, 'x-amz-copy-source') ?? '';
   const address = copySourceOf(value);
-  if (address.versionId !== undefined && address.versionId !== 'null') {
-    throw new S3Error('NotImplemented', 'Versioning is not implemented.', { Header: 'x-amz-copy-source' });
-  }
   const owner = header(call, 'x-amz-source-expected-bucket-owner');
   const { versionId } = address;
   const query = new Query(versionId === undefined ? [] : [['versionId', versionId]]);
   const asked = { ...call, query, bucket: address.bucket, key: address.key };
   // Who may write here need not be let read there.
   const from = { ...asked, caller: await authorise(asked, 'GetObject') };
-  const { buckets, objects } = call.gateway.cloud;
+  const { buckets } = call.gateway.cloud;
   if (owner !== undefined) {
     const bucket = accept(from, await buckets.get(from.caller, address.bucket));
     if (bucket.owner !== owner) throw new S3Error('AccessDenied');
   }
-  const object = living(from, accept(from, await objects.get(from.caller, address.bucket, address.key)));
+  if (versionId !== undefined && (await versionOf(from, versionId)).deletion) throw copyOfDeletion();
+  const object = await objectOf(from);
   judgeCopySource(call.headers, object);
   return { address, object };
 }
@@ -150,6 +155,13 @@ function copyOnItself(): S3Error {
     'InvalidRequest',
     'This copy request is illegal because it is trying to copy an object to itself without changing the ' +
       "object's metadata, storage class, website redirect location or encryption attributes.",
+  );
+}
+
+function copyOfDeletion(): S3Error {
+  return new S3Error(
+    'InvalidRequest',
+    'The source of a copy request may not specifically refer to a delete marker by version id.',
   );
 }
 

@@ -1,10 +1,12 @@
 // Owns DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own.
 
 import { limits } from '#core/kernel/limits.ts';
+import type { Deletion as CloudDeletion } from '#services/cloud.ts';
+import { isVersion } from '#services/versioning.ts';
 import { authorise } from '../access/authorise.ts';
 import { accept, documentBody, Query, type S3Call } from '../call.ts';
 import { deletionTerms } from '../conditions.ts';
-import { S3Error, type S3Failure } from '../errors.ts';
+import { invalidVersion, S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { checkKey } from '../keys.ts';
 import { replyXml } from '../reply.ts';
@@ -36,12 +38,12 @@ export async function deleteObjects(call: S3Call): Promise<void> {
   if (deletions.length === 0 || deletions.length > limits.s3DeleteKeys) throw malformed();
   // One look for all: a bucket that is not there is an error of the request, not of its keys.
   accept(call, await call.gateway.cloud.buckets.get(call.caller, call.bucket));
-  const failures = await deleteAll(call, deletions);
+  const outcomes = await deleteAll(call, deletions);
   const xml = new XmlWriter('DeleteResult');
   deletions.forEach((deletion, index) => {
-    const failure = failures[index];
-    if (failure) addFailure(xml, deletion, failure);
-    else if (quietText === 'false') addDeleted(xml, deletion);
+    const outcome = outcomes[index] as Outcome;
+    if ('code' in outcome) addFailure(xml, deletion, outcome);
+    else if (quietText === 'false') addDeleted(xml, deletion, outcome);
   });
   replyXml(call, xml.document());
 }
@@ -52,44 +54,44 @@ function deletionOf(element: XmlElement): Deletion {
   if (key === undefined || key === '') throw malformed();
   return {
     key,
-    versionId: element.textOf('VersionId'),
+    versionId: element.textOf('VersionId') || undefined,
     etag: element.textOf('ETag'),
     size: element.textOf('Size'),
     modified: element.textOf('LastModifiedTime'),
   };
 }
 
-/** In the order of `deletions`: why it failed, or undefined. */
-async function deleteAll(
-  call: S3Call,
-  deletions: readonly Deletion[],
-): Promise<readonly (S3Failure | undefined)[]> {
-  const failures = new Array<S3Failure | undefined>(deletions.length).fill(undefined);
+type Outcome = S3Failure | CloudDeletion;
+
+/** In the order of `deletions`. */
+async function deleteAll(call: S3Call, deletions: readonly Deletion[]): Promise<readonly Outcome[]> {
+  const outcomes = new Array<Outcome>(deletions.length);
   let next = 0;
   const worker = async () => {
     for (let index = next++; index < deletions.length; index = next++) {
       const deletion = deletions[index];
       if (!deletion) return;
       try {
-        await deleteOne(call, deletion);
+        outcomes[index] = await deleteOne(call, deletion);
       } catch (error) {
-        failures[index] = failureOf(error);
-        if (!failures[index]) throw error;
+        const failure = failureOf(error);
+        if (!failure) throw error;
+        outcomes[index] = failure;
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(DELETIONS_AT_ONCE, deletions.length) }, worker));
-  return failures;
+  return outcomes;
 }
 
-async function deleteOne(call: S3Call, deletion: Deletion): Promise<void> {
+async function deleteOne(call: S3Call, deletion: Deletion): Promise<CloudDeletion> {
   const { key, versionId, etag, size, modified } = deletion;
-  if (versionId !== undefined && versionId !== 'null') throw new S3Error('NotImplemented');
   checkKey(key);
+  if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
   const asked = versionId === undefined ? call : { ...call, query: new Query([['versionId', versionId]]) };
   const judged = authorise(asked, 'DeleteObjects', { bucket: call.bucket, key });
   const caller = judged instanceof Promise ? await judged : judged;
-  await deleteUnder({ ...call, caller }, key, deletionTerms(etag, size, modified));
+  return deleteUnder({ ...call, caller }, key, deletionTerms(etag, size, modified), versionId);
 }
 
 function addFailure(xml: XmlWriter, { key, versionId }: Deletion, failure: S3Failure): void {
@@ -97,6 +99,12 @@ function addFailure(xml: XmlWriter, { key, versionId }: Deletion, failure: S3Fai
   xml.element('Code', failure.code).element('Message', failure.message).close('Error');
 }
 
-function addDeleted(xml: XmlWriter, { key, versionId }: Deletion): void {
-  xml.open('Deleted').element('Key', key).optional('VersionId', versionId).close('Deleted');
+function addDeleted(
+  xml: XmlWriter,
+  { key, versionId }: Deletion,
+  { version, isDeletion }: CloudDeletion,
+): void {
+  xml.open('Deleted').element('Key', key).optional('VersionId', versionId);
+  if (isDeletion) xml.plain('DeleteMarker', true).optional('DeleteMarkerVersionId', version);
+  xml.close('Deleted');
 }

@@ -2,12 +2,13 @@
 
 import type { Segment } from '#core/objects/objects.events.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, living, type S3Call } from '../call.ts';
+import { header, type S3Call } from '../call.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { refuseCustomerKey } from '../headers.ts';
 import { answerHeaders, httpDate, replyXml } from '../reply.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
+import { objectOf } from './find-object.ts';
 import { countOf, pageSizeOf } from './part-number.ts';
 
 const ATTRIBUTES = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'] as const;
@@ -16,8 +17,7 @@ type Attribute = (typeof ATTRIBUTES)[number];
 export async function getObjectAttributes(call: S3Call): Promise<void> {
   refuseCustomerKey(call.headers);
   const wanted = wantedOf(call);
-  const { objects } = call.gateway.cloud;
-  const object = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
+  const object = await objectOf(call);
   const xml = new XmlWriter('GetObjectAttributesResponse');
   // In the order of the schema, whatever that of the request.
   if (wanted.has('ETag')) xml.element('ETag', object.etag);
@@ -29,7 +29,9 @@ export async function getObjectAttributes(call: S3Call): Promise<void> {
   if (wanted.has('ObjectParts')) addParts(call, xml, object);
   if (wanted.has('StorageClass')) xml.plain('StorageClass', object.storageClass);
   if (wanted.has('ObjectSize')) xml.plain('ObjectSize', object.sizeBytes);
-  replyXml(call, xml.document(), [...answerHeaders(call), 'Last-Modified', httpDate(object.modifiedMs)]);
+  const answer = [...answerHeaders(call), 'Last-Modified', httpDate(object.modifiedMs)];
+  if (object.version !== undefined) answer.push('x-amz-version-id', object.version);
+  replyXml(call, xml.document(), answer);
 }
 
 function wantedOf(call: S3Call): ReadonlySet<Attribute> {

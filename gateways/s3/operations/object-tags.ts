@@ -1,13 +1,15 @@
 // Owns the operations on the tags of an object.
 
-import { accept, documentBody, living, type S3Call } from '../call.ts';
-import { replyEmpty, replyXml } from '../reply.ts';
+import { accept, documentBody, type S3Call } from '../call.ts';
+import { answerHeaders, replyEmpty, replyXml } from '../reply.ts';
 import { objectTagsOf, taggingDocument } from '../tags.ts';
+import { objectOf } from './find-object.ts';
 
 export async function getObjectTagging(call: S3Call): Promise<void> {
-  const { objects } = call.gateway.cloud;
-  const { tags } = living(call, accept(call, await objects.get(call.caller, call.bucket, call.key)));
-  replyXml(call, taggingDocument(tags));
+  const { tags, version } = await objectOf(call);
+  const answer = answerHeaders(call);
+  if (version !== undefined) answer.push('x-amz-version-id', version);
+  replyXml(call, taggingDocument(tags), answer);
 }
 
 export async function putObjectTagging(call: S3Call): Promise<void> {

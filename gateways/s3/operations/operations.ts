@@ -37,6 +37,7 @@ import {
   listParts,
   uploadPart,
 } from './uploads.ts';
+import { getBucketVersioning, listObjectVersions, putBucketVersioning } from './versions.ts';
 import { deleteObject, putObject } from './write-object.ts';
 
 export interface Operation {
@@ -52,6 +53,9 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   HeadBucket: { needs: 'read-bucket', run: headBucket },
   DeleteBucket: { needs: 'delete-bucket', run: deleteBucket },
   GetBucketLocation: { needs: 'read-bucket', run: getBucketLocation },
+  GetBucketVersioning: { needs: 'read-bucket', run: getBucketVersioning },
+  PutBucketVersioning: { needs: 'describe-bucket', run: putBucketVersioning },
+  ListObjectVersions: { needs: 'read-bucket', run: listObjectVersions },
   ListObjects: { needs: 'read-bucket', run: listObjects },
   ListObjectsV2: { needs: 'read-bucket', run: listObjectsV2 },
   DeleteObjects: { needs: 'write-objects', run: deleteObjects },

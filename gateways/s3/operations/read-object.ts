@@ -3,7 +3,7 @@
 
 import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import { accept, header, living, type S3Call } from '../call.ts';
+import { header, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
@@ -12,6 +12,7 @@ import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
 import { tagCount } from '../tags.ts';
+import { objectOf } from './find-object.ts';
 import { partNumberOf } from './part-number.ts';
 
 /** What is to be answered of an object. */
@@ -23,8 +24,7 @@ export interface Reading {
 }
 
 export async function getObject(call: S3Call): Promise<void> {
-  const { objects } = call.gateway.cloud;
-  await readObject(call, living(call, accept(call, await objects.get(call.caller, call.bucket, call.key))));
+  await readObject(call, await objectOf(call));
 }
 
 export const headObject = getObject;
@@ -48,6 +48,7 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
   refuseCustomerKey(call.headers);
   const headers = answerHeaders(call);
   headers.push('ETag', `"${object.etag}"`, 'Last-Modified', httpDate(object.modifiedMs));
+  if (object.version !== undefined) headers.push('x-amz-version-id', object.version);
   if (judgeRead(call.headers, object)) {
     replyEmpty(call, 304, headers);
     return undefined;

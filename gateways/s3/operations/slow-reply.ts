@@ -5,11 +5,14 @@ import { S3Error } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { failureDocument, replyWhenDone } from '../reply.ts';
 
+export interface SlowAnswer {
+  readonly document: string;
+  /** Told only where the answer has not begun before the work is done. */
+  readonly headers?: readonly string[];
+}
+
 /** As replyWhenDone, with S3's error document for what goes wrong under a 200. */
-export function replySlowly(
-  call: S3Call,
-  work: Promise<{ readonly document: string; readonly headers?: readonly string[] }>,
-): Promise<void> {
+export function replySlowly(call: S3Call, work: Promise<SlowAnswer>): Promise<void> {
   return replyWhenDone(call, work, (error) => {
     const failure = failureOf(error) ?? new S3Error('InternalError');
     if (failure.status >= 500)

@@ -6,7 +6,7 @@ import type { HttpRequest } from '#gateways/edge/http-messages.ts';
 import { escapeXml } from '#gateways/edge/xml-text.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { asTold, authorise } from '../access/authorise.ts';
-import { accept, type GatewayContext, living, type S3Call } from '../call.ts';
+import { accept, type GatewayContext, living, Query, type S3Call } from '../call.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { addObjectHeaders, headerText, REDIRECT_LOCATION } from '../headers.ts';
@@ -52,6 +52,8 @@ async function siteOf({ gateway, bucket }: PageCall): Promise<Website> {
   return site;
 }
 
+const NO_QUERY = new Query([]);
+
 async function serve(page: PageCall, site: Website, identify: () => S3Call | Promise<S3Call>): Promise<void> {
   const { key } = page;
   const isFolder = key === '' || key.endsWith('/');
@@ -60,7 +62,8 @@ async function serve(page: PageCall, site: Website, identify: () => S3Call | Pro
   let thrown: unknown;
   let call: S3Call | undefined;
   try {
-    call = { ...(await identify()), key: wanted, crossOrigin: page.crossOrigin };
+    // A page is what its key names: nothing in the address asks for less or for another version.
+    call = { ...(await identify()), key: wanted, query: NO_QUERY, crossOrigin: page.crossOrigin };
     const object = await objectOf(call);
     const elsewhere = object.headers[REDIRECT_LOCATION];
     if (elsewhere !== undefined) return redirect(page, 301, elsewhere);

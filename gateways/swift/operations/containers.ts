@@ -3,9 +3,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isRejected } from '#core/kernel/decider.ts';
 import { limits } from '#core/kernel/limits.ts';
+import { decodePath } from '#gateways/edge/query-string.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
+import { ARCHIVES, isTwofold, VERSIONING, versioningOf } from '#services/versioning.ts';
 import { cleanAccessList } from '../access-lists.ts';
-import { acceptBucket, fromHeader, header, type SwiftCall } from '../call.ts';
+import { acceptBucket, fromHeader, header, isTrue, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import { addProperties, addSecrets, type Changes, changesOf, type Values } from '../headers.ts';
 import { checkNames } from '../paths.ts';
@@ -37,7 +39,9 @@ export async function createContainer(call: SwiftCall): Promise<void> {
   const { policies, region } = call.gateway;
   const asked = policies.asked(header(call, 'x-storage-policy'));
   // What is wrong with the request must not leave a container behind.
-  mayChange(call, containerChanges(headers, {}));
+  const first = containerChanges(headers, {});
+  mayChange(call, first);
+  if (isTwofold(first.set)) throw new SwiftError(400);
   const options = { scope: 'own', properties: policies.propertiesOf(asked) } as const;
   const made = await buckets.create(call.caller, call.container, region, options);
   const isThere = isRejected(made) && made.rejected === 'bucket-owned-by-caller';
@@ -69,10 +73,7 @@ function mayChange({ isWriter }: SwiftCall, { set, unset }: Changes): void {
 }
 
 /** What would change what a container does, and is not built. */
-const UNBUILT = [
-  ...['x-versions-location', 'x-history-location', 'x-versions-enabled', 'x-container-sync-to'],
-  'x-container-sync-key',
-];
+const UNBUILT = ['x-container-sync-to', 'x-container-sync-key'];
 
 const LISTS = [
   ['X-Container-Read', 'access/read'],
@@ -95,7 +96,47 @@ function containerChanges(headers: IncomingHttpHeaders, before: Values): Changes
     if (list !== '') lists[property] = list;
     else if (property in before) withdrawn.push(property);
   }
-  return { set: { ...set, ...lists }, unset: [...unset, ...withdrawn] };
+  const kept = versionsChange(headers, before);
+  const archive = archiveChange(headers, before);
+  return {
+    set: { ...set, ...lists, ...kept, ...archive.set },
+    unset: [...unset, ...withdrawn, ...archive.unset],
+  };
+}
+
+const MODES = [
+  ['X-Versions-Location', ARCHIVES.stack],
+  ['X-History-Location', ARCHIVES.history],
+] as const;
+
+/** Where what is replaced is copied to: one place at most. @throws SwiftError 400, 412 */
+function archiveChange(headers: IncomingHttpHeaders, before: Values): Changes {
+  const said = MODES.flatMap(([name, property]) => {
+    const value = headers[name.toLowerCase()];
+    return value === undefined ? [] : [{ property, value: fromHeader(String(value)) }];
+  });
+  const wanted = said.filter(({ value }) => value !== '');
+  const [first, second] = wanted;
+  if (second) throw new SwiftError(400, `Only one of ${MODES.map(([name]) => name).join(' or ')} may be set`);
+  const isRemoved = MODES.some(([name]) => headers[name.replace('X-', 'X-Remove-').toLowerCase()]);
+  if (!first && said.length === 0 && !isRemoved) return { set: {}, unset: [] };
+  const others = MODES.map(([, property]) => property).filter((property) => property !== first?.property);
+  const unset = others.filter((property) => property in before);
+  if (!first) return { set: {}, unset };
+  const container = decodePath(first.value);
+  if (container === undefined || container.includes('/') || container.includes('\0')) {
+    throw new SwiftError(412, 'Container name cannot contain slashes');
+  }
+  checkNames({ project: '', container, object: '' });
+  return { set: { [first.property]: container }, unset };
+}
+
+/** What never kept versions need not be told to stop. */
+function versionsChange(headers: IncomingHttpHeaders, before: Values): Values {
+  const asked = headers['x-versions-enabled'];
+  if (asked === undefined) return {};
+  if (isTrue(String(asked))) return { [VERSIONING]: 'enabled' };
+  return VERSIONING in before ? { [VERSIONING]: 'suspended' } : {};
 }
 
 export async function containerHeaders(call: SwiftCall, bucket: StoredBucket): Promise<string[]> {
@@ -109,6 +150,12 @@ export async function containerHeaders(call: SwiftCall, bucket: StoredBucket): P
   ];
   addProperties(headers, 'Container', bucket.properties, call.isWriter);
   if (call.isWriter) addSecrets(headers, 'Container', await buckets.secrets(call.caller, bucket));
+  const versioning = versioningOf(bucket.properties);
+  if (versioning) headers.push('X-Versions-Enabled', versioning === 'enabled' ? 'True' : 'False');
+  for (const [name, property] of MODES) {
+    const archive = bucket.properties[property];
+    if (archive !== undefined) headers.push(name, encodeURIComponent(archive));
+  }
   headers.push('Accept-Ranges', 'bytes');
   return headers;
 }

@@ -11,7 +11,9 @@ import { ACCOUNT_PREFIX, type Address, checkNames, encodedPath, namedPath } from
 import { rangesOf } from '../ranges.ts';
 import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
+import { keepReplaced } from './archives.ts';
 import { foundBy, foundThere, judgeParts, living, targetOf } from './find-object.ts';
+import { addVersion, askedVersion } from './versions.ts';
 
 /** `COPY`: from what is addressed to the destination. */
 export async function copyObject(call: SwiftCall): Promise<void> {
@@ -31,7 +33,8 @@ export async function putCopy(call: SwiftCall): Promise<void> {
     throw new SwiftError(400, 'Copy requests require a zero byte body');
   }
   const from = otherEnd(call, 'X-Copy-From', header(call, 'x-copy-from') ?? '');
-  await copy({ ...call, ...from, ...(await authoriseToo(call, 'get_object', from)) }, call);
+  const query = new Map([...call.query].filter(([name]) => name !== 'version-id'));
+  await copy({ ...call, ...from, query, ...(await authoriseToo(call, 'get_object', from)) }, call);
 }
 
 /** The end that a header names, perhaps in another account. */
@@ -53,6 +56,7 @@ async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
   const keepsParts = (asIs || isLink) && source.assembly !== undefined;
   const description = descriptionOf(from, source);
   const wanted = header(from, 'etag');
+  await keepReplaced(to.gateway, to.caller, to);
   const outcome = await objects.put(to.caller, {
     bucket: to.container,
     key: to.object,
@@ -72,6 +76,7 @@ async function copy(from: SwiftCall, to: SwiftCall): Promise<void> {
   const answer = answerHeaders(to);
   answer.push('Etag', isLarge(object) ? `"${object.etag}"` : object.etag);
   answer.push('Last-Modified', httpDate(lastModifiedMs(object.modifiedMs)));
+  addVersion(answer, object);
   answer.push('X-Copied-From', encodedPath(`${from.container}/${from.object}`));
   answer.push('X-Copied-From-Account', encodeURIComponent(ACCOUNT_PREFIX + from.project));
   answer.push('X-Copied-From-Last-Modified', httpDate(lastModifiedMs(source.modifiedMs)));
@@ -86,7 +91,8 @@ interface CopySource {
 
 async function sourceOfCopy(from: SwiftCall, asIs: boolean): Promise<CopySource> {
   const { objects } = from.gateway.cloud;
-  const there = await foundThere(from);
+  const version = await askedVersion(from);
+  const there = await foundThere(from, version);
   const { assembly } = there.object;
   if (assembly?.link && from.query.get('symlink') === 'get') {
     const { project } = targetOf(there);
@@ -94,9 +100,9 @@ async function sourceOfCopy(from: SwiftCall, asIs: boolean): Promise<CopySource>
     const link = { ...assembly.link, account: project };
     return { source: { ...there.object, assembly: { ...assembly, link } }, isLink: true };
   }
-  const { call, object } = await foundBy(from);
+  const { call, object } = await foundBy(from, version);
   await judgeParts(call, object);
-  if (!asIs) return { source: object, isLink: false };
+  if (!asIs || version !== undefined) return { source: object, isLink: false };
   const stored = accept(await objects.stored(call.caller, call.container, call.object));
   return { source: living(call, stored), isLink: false };
 }

@@ -11,6 +11,7 @@ import { type Address, encodedPath } from '../paths.ts';
 import type { OperationName } from '../policy.ts';
 import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, JSON_TYPE, replyText, TEXT } from '../reply.ts';
+import { keepDeleted } from './archives.ts';
 
 interface Deletions {
   deleted: number;
@@ -62,6 +63,7 @@ async function deletePath(call: SwiftCall, path: string): Promise<ErrorStatus | 
   const [container, object] = [path.slice(1, slash), path.slice(slash + 1)];
   if (!call.isOwn && !(await mayDelete(call, container, object))) return 403;
   if (!(await isTurn(call, 'delete_object', { project, container, object }))) return 498;
+  if (await keepDeleted(call.gateway, call.caller, { container, object })) return undefined;
   const found = await objects.stored(call.caller, container, object);
   const outcome = isRejected(found) ? found : await objects.delete(call.caller, container, object, {});
   return isRejected(outcome) ? OBJECT_REJECTIONS[outcome.rejected] : undefined;

@@ -9,6 +9,7 @@ import { authoriseToo } from '../authorise.ts';
 import { accept, type SwiftCall } from '../call.ts';
 import { SwiftError } from '../errors.ts';
 import type { Address } from '../paths.ts';
+import { versionThere } from './versions.ts';
 
 /** @throws SwiftError 404 also for one whose time is over */
 export function living(call: SwiftCall, object: StoredObject): StoredObject {
@@ -37,17 +38,18 @@ export interface Found {
   readonly object: StoredObject;
 }
 
-/** What is there itself, a link too. @throws SwiftError */
-export async function foundThere(call: SwiftCall): Promise<Found> {
+/** What is there itself, a link too; or one of its versions. @throws SwiftError */
+export async function foundThere(call: SwiftCall, version?: string): Promise<Found> {
+  if (version !== undefined) return { call, object: await versionThere(call, version) };
   const { objects } = call.gateway.cloud;
   const object = accept(await objects.get(call.caller, call.container, call.object, 'keep'));
   return { call, object: living(call, object) };
 }
 
 /** What is there, or what the link that is there stands for in the end. @throws SwiftError */
-export async function foundBy(call: SwiftCall): Promise<Found> {
+export async function foundBy(call: SwiftCall, version?: string): Promise<Found> {
   const etags = new Set<string>();
-  let found = await foundThere(call);
+  let found = await foundThere(call, version);
   for (let links = 0; found.object.assembly?.link; links++) {
     if (links === limits.links) {
       throw new SwiftError(409, `Too many levels of symbolic links, maximum allowed is ${limits.links}`);

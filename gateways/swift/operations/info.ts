@@ -54,6 +54,8 @@ export async function showInfo(call: SwiftCall): Promise<void> {
     staticweb: {},
     symlink: { symloop_max: limits.links, static_links: true },
     formpost: { allowed_digests: ['sha1', 'sha256', 'sha512'], deprecated_digests: ['sha1'] },
+    object_versioning: {},
+    versioned_writes: { allowed_flags: ['x-versions-location', 'x-history-location'] },
     container_quotas: {},
     account_quotas: {},
     ...(call.gateway.rates && { ratelimit: ratesOf(call.gateway.rates) }),

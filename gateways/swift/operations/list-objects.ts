@@ -6,6 +6,7 @@ import type { ListedObject, ListPage } from '#projections/objects-by-key/objects
 import { accept, acceptBucket, type SwiftCall } from '../call.ts';
 import { isoDate } from '../reply.ts';
 import { containerHeaders } from './containers.ts';
+import { listVersions } from './list-versions.ts';
 import {
   compareNames,
   isBetween,
@@ -18,14 +19,14 @@ import {
 import { withLinks } from './symlinks.ts';
 
 export async function listObjects(call: SwiftCall): Promise<void> {
+  if (call.query.has('versions')) return listVersions(call);
   const listing = listingOf(call);
   const { buckets } = call.gateway.cloud;
   const bucket = acceptBucket(await buckets.get(call.caller, call.container));
   const found = listing.isReverse ? await backwards(call, listing) : await forwards(call, listing);
   const rows = await withLinks(call, found);
-  const shown = call.query.has('versions') ? rows.map(asVersion) : rows;
   const names = { kind: 'container', entry: 'object', name: call.container };
-  replyListing(call, names, shown, await containerHeaders(call, bucket));
+  replyListing(call, names, rows, await containerHeaders(call, bucket));
 }
 
 async function forwards(call: SwiftCall, listing: Listing): Promise<readonly Row[]> {
@@ -70,11 +71,6 @@ function rowsOf({ objects, commonPrefixes }: ListPage, listing: Listing): readon
   if (listing.isPath || commonPrefixes.length === 0) return rows;
   for (const subdir of commonPrefixes) rows.push({ subdir });
   return rows.sort((a, b) => compareNames(nameOf(a), nameOf(b)));
-}
-
-/** The only one that there is. */
-function asVersion(row: Row): Row {
-  return 'name' in row ? { ...row, version_id: 'null', is_latest: true } : row;
 }
 
 function rowOf({ key, etag, sizeBytes, contentType, modifiedMs }: ListedObject): Row {

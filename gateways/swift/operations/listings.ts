@@ -26,7 +26,7 @@ const ACCEPTED: Readonly<Record<string, Format>> = {
 };
 
 /** @throws SwiftError 406 */
-function formatOf({ query, request }: SwiftCall): Format {
+export function formatOf({ query, request }: SwiftCall): Format {
   const asked = query.get('format');
   if (asked === 'json' || asked === 'xml' || asked === 'plain') return asked;
   const { accept } = request.headers;

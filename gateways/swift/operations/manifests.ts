@@ -23,6 +23,7 @@ import {
   replyHead,
   replyText,
 } from '../reply.ts';
+import { keepReplaced } from './archives.ts';
 import { deletePaths, replyDeletions } from './delete-many.ts';
 import { judgeParts } from './find-object.ts';
 import { type ManifestEntry, manifestOf } from './manifest-document.ts';
@@ -39,6 +40,7 @@ export async function putManifest(call: SwiftCall): Promise<void> {
   const { parts, etag, own } = await assemble(call, entries);
   const wanted = header(call, 'etag');
   if (wanted !== undefined && unquoted(wanted) !== etag) throw new SwiftError(422);
+  await keepReplaced(call.gateway, call.caller, call);
   const outcome = await call.gateway.cloud.objects.put(call.caller, {
     bucket: call.container,
     key: call.object,
@@ -135,9 +137,7 @@ function bytesOf(bytes: Buffer): ByteSource {
 }
 
 /** Answers what the object is made of, if it is a static large object. */
-export async function showManifest(call: SwiftCall): Promise<boolean> {
-  const { objects } = call.gateway.cloud;
-  const object = accept(await objects.stored(call.caller, call.container, call.object));
+export async function showManifest(call: SwiftCall, object: StoredObject): Promise<boolean> {
   if (!isLarge(object)) return false;
   await judgeParts(call, object);
   const parts = object.assembly?.parts ?? [];

@@ -12,13 +12,15 @@ import { complete, replyEmpty, replyHead } from '../reply.ts';
 import { signedAnswer } from '../temp-url.ts';
 import { foundBy, foundThere, judgeParts } from './find-object.ts';
 import { showManifest } from './manifests.ts';
+import { askedVersion } from './versions.ts';
 
 export async function readObject(call: SwiftCall): Promise<void> {
   const { objects } = call.gateway.cloud;
   const isLinkAsked = call.query.get('symlink') === 'get';
-  const found = isLinkAsked ? await foundThere(call) : await foundBy(call);
-  if (call.query.get('multipart-manifest') === 'get' && (await showManifest(found.call))) return;
+  const version = await askedVersion(call);
+  const found = isLinkAsked ? await foundThere(call, version) : await foundBy(call, version);
   const { object } = found;
+  if (call.query.get('multipart-manifest') === 'get' && (await showManifest(found.call, object))) return;
   await judgeParts(found.call, object);
   const plain = objectAnswer(call, object);
   const headers = call.signed ? signedAnswer(plain, call.signed, call.object) : plain;

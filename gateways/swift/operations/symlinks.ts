@@ -1,23 +1,21 @@
 // Owns symbolic links (https://docs.openstack.org/swift/latest/middleware.html, "Symlink"): their making, and
 // what of them is listed. How they are followed is find-object.ts.
 
-import { hash } from 'node:crypto';
 import { isRejected } from '#core/kernel/decider.ts';
 import { announcedBytes } from '#gateways/edge/request-body.ts';
 import { authoriseToo } from '../authorise.ts';
 import { accept, header, type SwiftCall } from '../call.ts';
 import { unquoted, writeConditionOf } from '../conditions.ts';
 import { SwiftError } from '../errors.ts';
-import { objectHeadersOf } from '../headers.ts';
+import { EMPTY_ETAG, objectHeadersOf } from '../headers.ts';
 import { ACCOUNT_PREFIX, type Address, namedPath, pathOf } from '../paths.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
+import { keepReplaced } from './archives.ts';
 import { foundBy, targetOf } from './find-object.ts';
 import { nameOf, type Row } from './listings.ts';
 import { STORAGE_CLASS } from './write-object.ts';
 
 const NO_BYTES = { segments: [], bucket: '' };
-/** Of no bytes. */
-const EMPTY_ETAG = hash('md5', '');
 
 export async function putSymlink(call: SwiftCall): Promise<void> {
   const { headers } = call.request;
@@ -36,6 +34,7 @@ export async function putSymlink(call: SwiftCall): Promise<void> {
   const { contentType, ...described } = objectHeadersOf(headers, call.gateway.clock.nowMs());
   const account = target.project === call.project ? '' : target.project;
   const link = { account, ...(await fixedOf(call, target)) };
+  await keepReplaced(call.gateway, call.caller, call);
   const { objects } = call.gateway.cloud;
   const outcome = await objects.put(call.caller, {
     bucket: call.container,
