@@ -99,6 +99,34 @@ test('canned lists of buckets open them as they say', async (t) => {
   t.is(await by(owner, setAcl(bucket, canned('open-sesame'))), 'InvalidArgument 400');
 });
 
+test('each version has a list of its own, whatever the key names', async (t) => {
+  const bucket = await bucketWith('ObjectWriter');
+  const document = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+  const keeping = { method: 'PUT', path: `/${bucket}`, query: { versioning: '' }, body: document };
+  t.is(await by(owner, keeping), '- 200');
+  const versionOf = async (request: RawRequest) =>
+    (await send(owner, request)).headers['x-amz-version-id'] as string;
+  const open = await versionOf(put(bucket, 'k', canned('public-read'), 'for all'));
+  const shut = await versionOf(put(bucket, 'k', {}, 'for me'));
+  const at = (versionId: string) => ({ ...get(bucket), query: { versionId } });
+  t.is((await send(undefined, at(open))).body, 'for all');
+  t.is(await by(undefined, at(shut)), 'AccessDenied 403');
+  t.is(await by(undefined, get(bucket)), 'AccessDenied 403');
+  t.is(await by(undefined, at('null')), 'AccessDenied 403', 'what was put first');
+  const copyOf = (versionId: string) => ({ 'x-amz-copy-source': `${bucket}/k?versionId=${versionId}` });
+  const mine = '/lists-copies';
+  t.is(await by(other, { method: 'PUT', path: mine }), '- 200');
+  const copy = (versionId: string) => ({ method: 'PUT', path: `${mine}/c`, headers: copyOf(versionId) });
+  t.is(await by(other, copy(open)), '- 200');
+  t.is(await by(other, copy(shut)), 'AccessDenied 403');
+  const listAt = (versionId: string) => ({ ...acl(`${bucket}/k`), query: { acl: '', versionId } });
+  t.true((await send(owner, listAt(open))).body.includes('AllUsers'));
+  t.false((await send(owner, listAt(shut))).body.includes('AllUsers'));
+  t.is(await by(owner, { method: 'DELETE', path: `/${bucket}/k` }), '- 204');
+  t.is((await send(undefined, at(open))).body, 'for all', 'though the key names nothing');
+  t.is(await by(undefined, at(shut)), 'AccessDenied 403');
+});
+
 test('lists of objects open them as they say, and make them no younger', async (t) => {
   const bucket = await bucketWith('BucketOwnerPreferred');
   const modified = async () => (await send(owner, get(bucket))).headers['last-modified'];
