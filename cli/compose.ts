@@ -28,6 +28,8 @@ import { Expirer } from '#services/expirer.ts';
 import type { Identity } from '#services/identity/identity.ts';
 import { passwordCostOf } from '#services/identity/passwords.ts';
 import { LifecycleKeeper } from '#services/lifecycle-keeper.ts';
+import { Notifier } from '#services/notifications/notifier.ts';
+import { Webhook } from '#services/notifications/webhook.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
@@ -38,6 +40,7 @@ import type { ControlTransport } from './control-grpc.ts';
 import type { IdentitySettings } from './identity-settings.ts';
 import { joinCluster, type OpenNode } from './join-cluster.ts';
 import { type DaemonSpec, NodeDaemons } from './node-daemons.ts';
+import type { NotificationSettings } from './notification-settings.ts';
 import type { LogSource } from './open-log.ts';
 import { openRemoteNodes } from './remote-nodes.ts';
 import type { HostAndPort } from './serve-clients.ts';
@@ -52,6 +55,8 @@ export interface CloudOptions {
   /** Of hashing a password: a power of two. Default: services/identity/passwords.ts. */
   readonly passwordCost?: number;
   readonly identitySettings?: IdentitySettings;
+  /** Whom buckets may tell of their objects. */
+  readonly notifications?: NotificationSettings;
   /** Told of what makes going on unsafe: the process should stop. */
   onFault(error: unknown): void;
 }
@@ -70,6 +75,9 @@ export interface OpenCloud<Nodes extends CloudNodes = CloudNodes> {
   readonly writes: WritesInFlight;
   readonly collector: Collector;
   readonly daemons: NodeDaemons;
+  /** Whom buckets may tell of their objects, by name. */
+  readonly destinations: ReadonlySet<string>;
+  readonly notifier: Notifier;
   /**
    * Ends the daemons, then everything else, in the order in which bytes flow. Nothing acknowledged is lost
    * without it.
@@ -229,8 +237,15 @@ async function compose<Nodes extends CloudNodes>(
       ],
     });
     opened.push(() => daemons.stop());
+    const notified = options.notifications ?? new Map();
+    const notifier = new Notifier(
+      { log, runner, buckets: models.buckets, clock, random, logger },
+      new Map([...notified].map(([name, webhook]) => [name, new Webhook(webhook, clock)])),
+    );
+    opened.push(() => notifier.stop());
+    const destinations: ReadonlySet<string> = new Set(notified.keys());
     const parts = { directory, clock, cloud, accounts, identity, log, runner, store, cluster, nodes };
-    return { ...parts, writes, collector, daemons, close };
+    return { ...parts, writes, collector, daemons, destinations, notifier, close };
   } catch (error) {
     await close();
     throw error;

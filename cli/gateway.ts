@@ -10,6 +10,7 @@ import { serveCluster } from './cluster-service.ts';
 import { controlTransport, type OpenCloud, openGateway } from './compose.ts';
 import { serveControlCalls } from './control-grpc.ts';
 import { readIdentitySettings } from './identity-settings.ts';
+import { readNotificationSettings } from './notification-settings.ts';
 import { logSource } from './open-log.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import { type Endpoints, type HostAndPort, hostAndPort, serveClients } from './serve-clients.ts';
@@ -30,6 +31,7 @@ export interface GatewayCommand extends AccessOptions {
   readonly s3Ownership?: string;
   readonly identitySettings?: string;
   readonly swiftSettings?: string;
+  readonly notificationSettings?: string;
   readonly drain: number;
 }
 
@@ -41,12 +43,13 @@ export async function gateway(options: GatewayCommand): Promise<void> {
   const log = logSource(options.log);
   const identitySettings = readIdentitySettings(options.identitySettings);
   const swift = readSwiftSettings(options.swiftSettings);
+  const notifications = readNotificationSettings(options.notificationSettings);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
     const open = await openGateway({
       ...{ directory: resolve(options.data), clock: systemClock, random: systemRandom, logger, access, log },
-      ...{ passwordCost, identitySettings },
+      ...{ passwordCost, identitySettings, notifications },
       onFault: (error) => {
         logger.fatal({ err: error }, 'the gateway cannot go on');
         stop.now(1);

@@ -71,6 +71,7 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
   deviceGauges(registers, () => open.nodes.status());
   observedGauges(registers, open);
   daemonGauges(registers, () => open.daemons.status());
+  if (!open.notifier.isIdle) notificationFigures(registers, open);
   return {
     registry,
     access({ method, status, durationMs }) {
@@ -139,6 +140,43 @@ function observedGauges(registers: Registry[], { cluster, nodes }: OpenCloud): v
       }
     },
   });
+}
+
+/** What destinations of notifications were told, and what not yet. */
+function notificationFigures(registers: Registry[], { notifier, log, clock }: OpenCloud): void {
+  const labelNames = ['destination'];
+  const counters = {
+    delivered: 'Notifications that the destination has taken.',
+    retried: 'Attempts to tell the destination that were not the first of their notification.',
+    dropped: 'Notifications that the destination refused again and again.',
+  } as const;
+  for (const [figure, help] of Object.entries(counters) as [keyof typeof counters, string][]) {
+    new Counter({
+      ...{ name: `strata_notifications_${figure}_total`, help, labelNames, registers },
+      collect() {
+        this.reset();
+        for (const report of notifier.report([])) {
+          this.inc({ destination: report.destination }, report[figure]);
+        }
+      },
+    });
+  }
+  const lags = {
+    events: 'Events on the log that the destination was not told of, nor need not be.',
+    seconds: 'Age of the oldest notification that the destination has not taken.',
+  } as const;
+  for (const [figure, help] of Object.entries(lags) as [keyof typeof lags, string][]) {
+    new Gauge({
+      ...{ name: `strata_notifications_lag_${figure}`, help, labelNames, registers },
+      async collect() {
+        this.reset();
+        const tail = await inTime(clock, log.tail()).catch(() => undefined);
+        for (const { destination, lag } of tail ? notifier.report(tail) : []) {
+          if (lag) this.set({ destination }, lag[figure]);
+        }
+      },
+    });
+  }
 }
 
 /** What devices and daemons say of themselves. */

@@ -64,6 +64,7 @@ export async function serveClients(options: ServeClientsOptions): Promise<Endpoi
     clock: systemClock,
     random: systemRandom,
     region,
+    destinations: open.destinations,
     watch,
     logger: failures,
     ...(domain !== undefined && { domain }),

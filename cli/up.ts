@@ -9,6 +9,7 @@ import { systemRandom } from '#core/kernel/random.ts';
 import { banner } from './banner.ts';
 import { openCloud } from './compose.ts';
 import { readIdentitySettings } from './identity-settings.ts';
+import { readNotificationSettings } from './notification-settings.ts';
 import { openLogger, stopSignal, withClosers } from './program.ts';
 import { type Endpoints, serveClients } from './serve-clients.ts';
 import { readSwiftSettings } from './swift-settings.ts';
@@ -26,6 +27,7 @@ export interface UpOptions {
   readonly s3Ownership?: string;
   readonly identitySettings?: string;
   readonly swiftSettings?: string;
+  readonly notificationSettings?: string;
 }
 
 /** Resolves when the cloud has stopped. */
@@ -35,11 +37,13 @@ export async function up(options: UpOptions): Promise<void> {
   const directory = resolve(options.data);
   const identitySettings = readIdentitySettings(options.identitySettings);
   const swift = readSwiftSettings(options.swiftSettings);
+  const notifications = readNotificationSettings(options.notificationSettings);
   const logger = openLogger();
   const stop = stopSignal();
   await withClosers(async (closers) => {
     const open = await openCloud({
-      ...{ directory, clock: systemClock, random: systemRandom, logger, passwordCost, identitySettings },
+      ...{ directory, clock: systemClock, random: systemRandom, logger, passwordCost },
+      ...{ identitySettings, notifications },
       onFault: (error) => {
         logger.fatal({ err: error }, 'the cloud cannot go on');
         stop.now(1);

@@ -11,6 +11,7 @@ import { assignments, roles } from './identity/roles.events.ts';
 import { tokens } from './identity/tokens.events.ts';
 import { trusts } from './identity/trusts.events.ts';
 import { users } from './identity/users.events.ts';
+import { notifications } from './notifications/notifications.events.ts';
 import { objects } from './objects/objects.events.ts';
 import { parts, uploads } from './objects/uploads.events.ts';
 
@@ -34,4 +35,5 @@ export const families = {
   tokens,
   trusts,
   federation,
+  notifications,
 } as const;

@@ -18,7 +18,7 @@ import { giveVersion, viewOf } from './object-versions.ts';
 export const isOver = ({ expiresMs }: Pick<StoredObject, 'expiresMs'>, nowMs: number): boolean =>
   expiresMs !== undefined && expiresMs <= nowMs;
 
-const EXPIRER = { user: 'system', project: 'system', requestId: 'expiry' } as const;
+export const EXPIRER = { user: 'system', project: 'system', requestId: 'expiry' } as const;
 
 type ExpirerContext = Pick<ServiceContext, 'log' | 'runner' | 'buckets' | 'objects' | 'usage' | 'random'>;
 

@@ -15,7 +15,7 @@ import { endUpload } from './end-upload.ts';
 import { deleteWhile } from './expirer.ts';
 import { abortOf, DueObjects, LIFECYCLE_PROPERTY, type LifecycleRule } from './lifecycle-rules.ts';
 
-const ACTOR = { user: 'system', project: 'system', requestId: 'lifecycle' } as const;
+export const LIFECYCLE_ACTOR = { user: 'system', project: 'system', requestId: 'lifecycle' } as const;
 const CALLER: Caller = { accountId: 'system', userId: 'system', role: 'admin', requestId: 'lifecycle' };
 
 export interface LifecycleReport {
@@ -116,7 +116,7 @@ export class LifecycleKeeper {
   }
 
   #delete(bucket: string, key: string, { due, text }: Judging): Promise<boolean> {
-    return deleteWhile(this.#context, { bucket, key }, ACTOR, (object) => {
+    return deleteWhile(this.#context, { bucket, key }, LIFECYCLE_ACTOR, (object) => {
       const now = this.#context.buckets.get(bucket);
       if (now?.properties[LIFECYCLE_PROPERTY] === text) return due.isDue(object);
       return new DueObjects(rulesOf(now), this.#clock.nowMs()).isDue(object);

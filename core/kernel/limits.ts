@@ -365,6 +365,9 @@ export const limits = {
   s3CorsRules: 100,
   s3LifecycleBytes: 512 * KIB,
   s3LifecycleRules: 1_000,
+  s3NotificationBytes: 256 * KIB,
+  s3NotificationRules: 100,
+  s3FilterValueBytes: 1_024,
   s3WebsiteBytes: 128 * KIB,
   s3RoutingRules: 50,
   s3RedirectBytes: 2 * KIB,
@@ -373,6 +376,24 @@ export const limits = {
   s3FormFields: 200,
   s3RuleIdCharacters: 255,
   s3DescriptionCharacters: 1_024,
+
+  // Notifications. Each destination reads the log for itself; what waits for one, and how many keys are
+  // told at once.
+  notificationDestinations: 32,
+  notificationsPending: 1_000,
+  notificationsInFlight: 16,
+  notificationAnswerMs: 10_000,
+  /** What an answer is read of. */
+  notificationAnswerBytes: 64 * KIB,
+  notificationRetryMinMs: 250,
+  notificationRetryMaxMs: 60_000,
+  /** After so many refusals a message is dropped. */
+  notificationRefusals: 5,
+  /** A gateway that stopped without a word is replaced after the lease; it is renewed well before. */
+  notificationLeaseMs: 30_000,
+  notificationMoveMs: 5_000,
+  /** That concern nobody, until the position is noted anyway. */
+  notificationIdleEvents: 100_000,
 
   // Swift (OpenStack Swift, "Deployment Guide", [swift-constraints]; also told by /info). Objects' names and
   // sizes are those of S3.

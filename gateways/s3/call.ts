@@ -30,6 +30,8 @@ export interface GatewayContext {
   readonly cloud: Cloud;
   readonly clock: Clock;
   readonly region: string;
+  /** Whom buckets may tell of their objects. */
+  readonly destinations: ReadonlySet<string>;
   readonly watch: BodyWatch;
   /** Names this gateway in `x-amz-id-2`. */
   readonly hostId: string;

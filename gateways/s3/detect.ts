@@ -61,6 +61,8 @@ export type OperationName =
   | 'GetBucketLifecycleConfiguration'
   | 'PutBucketLifecycleConfiguration'
   | 'DeleteBucketLifecycle'
+  | 'GetBucketNotificationConfiguration'
+  | 'PutBucketNotificationConfiguration'
   | 'GetBucketTagging'
   | 'PutBucketTagging'
   | 'DeleteBucketTagging'
@@ -130,7 +132,7 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   metadataJournalTable: configuration('BucketMetadataJournalTableConfiguration'),
   metadataTable: { ...configuration('BucketMetadataTable'), POST: unbuilt('CreateBucketMetadataTable') },
   metrics: configuration('BucketMetricsConfiguration'),
-  notification: configuration('BucketNotificationConfiguration'),
+  notification: { GET: 'GetBucketNotificationConfiguration', PUT: 'PutBucketNotificationConfiguration' },
   'object-lock': configuration('ObjectLockConfiguration'),
   ownershipControls: {
     GET: 'GetBucketOwnershipControls',

@@ -69,6 +69,8 @@ export interface S3GatewayOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly region: string;
+  /** Whom buckets may tell of their objects; nobody where absent. */
+  readonly destinations?: ReadonlySet<string>;
   /** Of the server that the handler is given to. */
   readonly watch: BodyWatch;
   /** Of virtual-hosted addresses; `localhost` where absent. */
@@ -95,6 +97,7 @@ export function createS3Gateway(options: S3GatewayOptions): S3Gateway {
     cloud,
     clock,
     region,
+    destinations: options.destinations ?? new Set(),
     watch,
     logger,
     hosts: new HostNames(domain, region),

@@ -33,6 +33,8 @@ export interface S3ServerOptions {
   readonly region?: string;
   /** Of new buckets. */
   readonly ownership?: string;
+  /** Whom buckets may tell of their objects. */
+  readonly destinations?: ReadonlySet<string>;
   /** Stands between the gateway and the cloud, e.g. to let something fail. */
   readonly around?: (cloud: Cloud) => Cloud;
   /** Default: one that it opens. */
@@ -100,6 +102,7 @@ export class S3Server {
       clock: systemClock,
       random: systemRandom,
       region,
+      ...(options.destinations && { destinations: options.destinations }),
       watch,
       ...(options.ownership !== undefined && { ownership: options.ownership }),
       logger: { error: (fields) => logged.push(fields) },

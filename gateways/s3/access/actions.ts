@@ -72,6 +72,8 @@ export const ACTIONS: Readonly<Record<OperationName, OperationAction>> = {
   GetBucketCors: bucket('GetBucketCORS'),
   PutBucketCors: bucket('PutBucketCORS'),
   DeleteBucketCors: bucket('PutBucketCORS'),
+  GetBucketNotificationConfiguration: bucket('GetBucketNotification'),
+  PutBucketNotificationConfiguration: bucket('PutBucketNotification'),
   GetBucketTagging: bucket('GetBucketTagging'),
   PutBucketTagging: bucket('PutBucketTagging'),
   DeleteBucketTagging: bucket('PutBucketTagging'),

@@ -7,6 +7,7 @@ import type { OperationName } from '../detect.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
 import { crossOrigin } from '../settings/cross-origin.ts';
 import { lifecycle } from '../settings/lifecycle.ts';
+import { notification } from '../settings/notification.ts';
 import { ownership } from '../settings/ownership.ts';
 import { publicAccessBlock } from '../settings/public-access-block.ts';
 import { deleting, getting, putting } from '../settings/setting.ts';
@@ -104,6 +105,8 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   GetBucketLifecycleConfiguration: { needs: 'read-bucket', run: getting(lifecycle) },
   PutBucketLifecycleConfiguration: { needs: 'describe-bucket', run: putting(lifecycle) },
   DeleteBucketLifecycle: { needs: 'describe-bucket', run: deleting(lifecycle) },
+  GetBucketNotificationConfiguration: { needs: 'read-bucket', run: getting(notification) },
+  PutBucketNotificationConfiguration: { needs: 'describe-bucket', run: putting(notification) },
   GetBucketTagging: { needs: 'read-bucket', run: getting(bucketTags) },
   PutBucketTagging: { needs: 'describe-bucket', run: putting(bucketTags) },
   DeleteBucketTagging: { needs: 'describe-bucket', run: deleting(bucketTags) },
