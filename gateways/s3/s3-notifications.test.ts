@@ -20,6 +20,8 @@ test.before(async () => {
 
 test.after.always(() => server?.stop());
 
+// As S3 writes them, whatever the SDK's types say.
+const [PREFIX, SUFFIX] = ['Prefix', 'Suffix'] as unknown as ['prefix', 'suffix'];
 const HOOK = 'arn:aws:sqs:us-east-1::hook';
 const TOPIC = 'arn:aws:sns:us-east-1::topic_1';
 
@@ -47,8 +49,8 @@ test.serial('a configuration comes back as it was put, and an empty one is none'
         Filter: {
           Key: {
             FilterRules: [
-              { Name: 'Prefix', Value: 'in/' },
-              { Name: 'Suffix', Value: '.jpg' },
+              { Name: PREFIX, Value: 'in/' },
+              { Name: SUFFIX, Value: '.jpg' },
             ],
           },
         },
@@ -57,7 +59,7 @@ test.serial('a configuration comes back as it was put, and an empty one is none'
         Id: 'others',
         QueueArn: HOOK,
         Events: ['s3:ObjectCreated:*'],
-        Filter: { Key: { FilterRules: [{ Name: 'Prefix', Value: 'out/' }] } },
+        Filter: { Key: { FilterRules: [{ Name: PREFIX, Value: 'out/' }] } },
       },
     ],
   };
@@ -179,11 +181,11 @@ test('rules for the same event of other keys are let be', async (t) => {
 
 test('a program without destinations refuses every one', async (t) => {
   const bare = await S3Server.start();
-  await bare.client.send(new CreateBucketCommand({ Bucket: 'b' }));
+  await bare.client.send(new CreateBucketCommand({ Bucket: 'bare' }));
   const NotificationConfiguration = {
     QueueConfigurations: [{ QueueArn: HOOK, Events: ['s3:ObjectCreated:*' as const] }],
   };
-  const put = new PutBucketNotificationConfigurationCommand({ Bucket: 'b', NotificationConfiguration });
+  const put = new PutBucketNotificationConfigurationCommand({ Bucket: 'bare', NotificationConfiguration });
   t.is(await failureOf(bare.client.send(put)), 'InvalidArgument 400');
   await bare.stop();
 });
