@@ -237,13 +237,8 @@ async function compose<Nodes extends CloudNodes>(
       ],
     });
     opened.push(() => daemons.stop());
-    const notified = options.notifications ?? new Map();
-    const notifier = new Notifier(
-      { log, runner, buckets: models.buckets, clock, random, logger },
-      new Map([...notified].map(([name, webhook]) => [name, new Webhook(webhook, clock)])),
-    );
+    const { notifier, destinations } = notifying(options, context);
     opened.push(() => notifier.stop());
-    const destinations: ReadonlySet<string> = new Set(notified.keys());
     const parts = { directory, clock, cloud, accounts, identity, log, runner, store, cluster, nodes };
     return { ...parts, writes, collector, daemons, destinations, notifier, close };
   } catch (error) {
@@ -258,6 +253,17 @@ function digestWorkerUrl(): URL {
     ? '../storage-nodes/stream/digest-worker.ts'
     : './digest-worker.js';
   return new URL(path, import.meta.url);
+}
+
+function notifying(
+  { notifications = new Map(), clock, random, logger }: CloudOptions,
+  { log, runner, buckets }: ServiceContext,
+): Pick<OpenCloud, 'notifier' | 'destinations'> {
+  const receivers = new Map(
+    [...notifications].map(([name, settings]) => [name, new Webhook(settings, clock)]),
+  );
+  const notifier = new Notifier({ log, runner, buckets, clock, random, logger }, receivers);
+  return { notifier, destinations: new Set(notifications.keys()) };
 }
 
 function expiring(expirer: Expirer): DaemonSpec {

@@ -69,7 +69,7 @@ test('a copy source makes a copy of a put', (t) => {
 
 const UNBUILT =
   'abac analytics encryption intelligent-tiering inventory logging ' +
-  'metadataConfiguration metadataTable metrics notification object-lock replication session';
+  'metadataConfiguration metadataTable metrics object-lock replication session';
 
 test('what is not built of buckets and objects says so by its own name', (t) => {
   for (const name of UNBUILT.split(' ')) t.regex(route(`GET /b?${name}`), /^NotImplemented \w+/, name);

@@ -12,8 +12,12 @@
 // - Access: BucketAbac; of policies, tags of principals and buckets, organisations, VPCs and access points as
 //   condition keys (a request has no value under them); the check that a condition key applies to the action.
 // - Configurations of buckets: analytics, encryption, intelligent-tiering, inventory, logging, metadata
-//   tables, metrics, notification, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
+//   tables, metrics, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
 //   transitions, and what is about versions.
+// - Notifications: EventBridge, functions (there is none to name), the test message of a new configuration,
+//   queues other than webhooks. Copies and forms are told as ObjectCreated:Put, so a rule for those alone is
+//   refused; what does not happen here (restores, transitions, replication, lost objects) is never told. Of a
+//   request the message has its user and id, not its address.
 // - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject), torrent, RenameObject,
 //   UpdateObjectEncryption, appends, forms that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
@@ -29,6 +33,8 @@
 // - Without a checksum from the client none is computed or stored; S3 adds CRC64NVME.
 // - Storage classes are stored and returned; GLACIER and DEEP_ARCHIVE objects can be read at once, and count
 //   as restored for ever.
+// - Destinations of notifications are the operator's; one that is not there is refused also where the
+//   request says not to look (x-amz-skip-destination-validation).
 // - Who pays for requests is stored and returned, and has no effect: nobody does.
 // - GetObjectAttributes lists the parts of an object also where they have no checksums.
 // - DeleteObject and DeleteObjects know the conditions on size and time that S3 has for directory buckets.

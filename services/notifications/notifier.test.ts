@@ -211,7 +211,7 @@ test('what is refused again and again is dropped and logged, and the next is tol
   await models.close();
 });
 
-test('a restart goes on where the destination was told, and an idle destination writes nothing', async (t) => {
+test('a restart goes on where the destination was told, and idle ones write nothing', async (t) => {
   const models = await openTestReadModels();
   const hook = new Recorder();
   const first = notifierOver(models, { hook });
@@ -306,7 +306,7 @@ test('gateways that all live tell everything, each key in order and nobody at th
   await models.close();
 });
 
-test('a webhook gets the message signed, is not followed elsewhere, and its answers are understood', async (t) => {
+test('a webhook gets the message signed, leads nowhere else, and its answers are understood', async (t) => {
   const seen: { headers: Record<string, unknown>; body: string }[] = [];
   const server = createServer((request, response) => {
     let body = '';

@@ -1,6 +1,6 @@
 // Owns the document by which a bucket says of what it tells whom ("PutBucketNotificationConfiguration",
-// Amazon S3 API Reference). Guarantee: whom may be told is the operator's to say; a tenant names it, by an ARN
-// of a queue or of a topic: `arn:aws:sqs:<region>::<name>`, `arn:aws:sns:<region>::<name>`.
+// Amazon S3 API Reference). Guarantee: whom may be told is the operator's to say; a tenant names it, by an
+// ARN of a queue or of a topic: `arn:aws:sqs:<region>::<name>`, `arn:aws:sns:<region>::<name>`.
 
 import { limits } from '#core/kernel/limits.ts';
 import {
