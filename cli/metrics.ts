@@ -71,7 +71,7 @@ export function cloudMetrics(open: OpenCloud): CloudMetrics {
   deviceGauges(registers, () => open.nodes.status());
   observedGauges(registers, open);
   daemonGauges(registers, () => open.daemons.status());
-  if (!open.notifier.isIdle) notificationFigures(registers, open);
+  notificationFigures(registers, open);
   return {
     registry,
     access({ method, status, durationMs }) {
@@ -170,6 +170,7 @@ function notificationFigures(registers: Registry[], { notifier, log, clock }: Op
       ...{ name: `strata_notifications_lag_${figure}`, help, labelNames, registers },
       async collect() {
         this.reset();
+        if (notifier.destinations === 0) return;
         const tail = await inTime(clock, log.tail()).catch(() => undefined);
         for (const { destination, lag } of tail ? notifier.report(tail) : []) {
           if (lag) this.set({ destination }, lag[figure]);

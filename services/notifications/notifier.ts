@@ -28,8 +28,8 @@ export class Notifier {
     this.#running = Promise.all(this.#followers.map((follower) => follower.run(this.#stopping.signal)));
   }
 
-  get isIdle(): boolean {
-    return this.#followers.length === 0;
+  get destinations(): number {
+    return this.#followers.length;
   }
 
   report(tail: Cursor): readonly DestinationReport[] {
