@@ -28,8 +28,9 @@ import { Expirer } from '#services/expirer.ts';
 import type { Identity } from '#services/identity/identity.ts';
 import { passwordCostOf } from '#services/identity/passwords.ts';
 import { LifecycleKeeper } from '#services/lifecycle-keeper.ts';
+import { KafkaQueue } from '#services/notifications/kafka-queue.ts';
 import { Notifier } from '#services/notifications/notifier.ts';
-import { Webhook } from '#services/notifications/webhook.ts';
+import { type Receiver, Webhook } from '#services/notifications/webhook.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
 import { createWorkerDigestPool } from '#storage-nodes/stream/digest-pool.ts';
@@ -259,9 +260,11 @@ function notifying(
   { notifications = new Map(), clock, random, logger }: CloudOptions,
   { log, runner, buckets }: ServiceContext,
 ): Pick<OpenCloud, 'notifier' | 'destinations'> {
-  const receivers = new Map(
-    [...notifications].map(([name, settings]) => [name, new Webhook(settings, clock)]),
-  );
+  const receivers = new Map<string, Receiver>();
+  for (const [name, { webhook, kafka }] of notifications) {
+    if (webhook) receivers.set(name, new Webhook(webhook, clock));
+    else if (kafka) receivers.set(name, new KafkaQueue(kafka, clock));
+  }
   const notifier = new Notifier({ log, runner, buckets, clock, random, logger }, receivers);
   return { notifier, destinations: new Set(notifications.keys()) };
 }

@@ -21,14 +21,17 @@ const read = (destinations: unknown) => readNotificationSettings(file('settings.
 test('destinations are read with their secrets, and none are none', (t) => {
   t.is(readNotificationSettings(undefined).size, 0);
   const secretFile = file('secret', 's3cret\n');
+  const kafka = { brokers: ['kafka.example:9092'], topic: 'events' };
   const bearerTokenFile = file('token', 'token');
   const settings = read({
     hook: { webhook: { url: 'https://hooks.example/strata', secretFile } },
     local_1: { webhook: { url: 'http://127.0.0.1:1/', bearerTokenFile } },
+    queue: { kafka },
   });
   t.deepEqual(Object.fromEntries(settings), {
-    hook: { url: 'https://hooks.example/strata', secret: 's3cret' },
-    local_1: { url: 'http://127.0.0.1:1/', bearerToken: 'token' },
+    hook: { webhook: { url: 'https://hooks.example/strata', secret: 's3cret' } },
+    local_1: { webhook: { url: 'http://127.0.0.1:1/', bearerToken: 'token' } },
+    queue: { kafka },
   });
 });
 
@@ -37,12 +40,15 @@ const MANY = Array.from({ length: 33 }, (_, index) => [`hook${index}`, { webhook
 const WRONG: readonly (readonly [unknown, RegExp])[] = [
   [undefined, /destinations must be there/],
   [{ 'a b': { webhook: { url } } }, /a b must be letters, digits/],
-  [{ a: {} }, /webhook must be there/],
+  [{ a: {} }, /webhook must be there, or kafka/],
+  [{ a: { kafka: { brokers: ['a'], topic: 't' } } }, /brokers must be host:port/],
+  [{ a: { kafka: { brokers: ['a:1'], topic: 'a b' } } }, /topic must be/],
   [{ a: { webhook: {} } }, /url must be there/],
   [{ a: { webhook: { url: 'file:///etc/passwd' } } }, /url must be http/],
   [{ a: { webhook: { url: 'http://user:password@host/' } } }, /without a password/],
   [{ a: { webhook: { url, secret: 'x' } } }, /there is no setting secret/],
-  [{ a: { webhook: { url }, kafka: {} } }, /there is no setting kafka/],
+  [{ a: { webhook: { url }, kafka: {} } }, /not both/],
+  [{ a: { webhook: { url }, other: {} } }, /there is no setting other/],
   [{ a: { webhook: { url, secretFile: '/none/x' } } }, /ENOENT/],
   [{ a: { webhook: { url, bearerTokenFile: file('lines', 'a\nb') } } }, /one line of visible ASCII/],
   [Object.fromEntries(MANY), /at most 32/],

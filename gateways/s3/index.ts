@@ -15,9 +15,10 @@
 //   tables, metrics, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
 //   transitions, and what is about versions.
 // - Notifications: EventBridge, functions (there is none to name), the test message of a new configuration,
-//   queues other than webhooks. Copies and forms are told as ObjectCreated:Put, so a rule for those alone is
-//   refused; what does not happen here (restores, transitions, replication, lost objects) is never told. Of a
-//   request the message has its user and id, not its address.
+//   destinations other than webhooks and topics of Kafka without TLS. Copies and forms are told as
+//   ObjectCreated:Put, so a rule for those alone is refused; what does not happen here (restores,
+//   transitions, replication, lost objects) is never told. Of a request the message has its user and id, not
+//   its address.
 // - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject), torrent, RenameObject,
 //   UpdateObjectEncryption, appends, forms that are signed as in version 2.
 // - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
