@@ -2,9 +2,14 @@
 // Amazon S3 User Guide). Honest: what the log does not know is left out; a copy or a form is a write like
 // any other there, so it is told as a Put.
 
-import type { EventLog, RecordedEvent } from '#core/log/event-log.ts';
-import type { Tags } from '#core/objects/objects.events.ts';
-import { objects } from '#core/objects/objects.events.ts';
+import type { Actor, EventLog, RecordedEvent } from '#core/log/event-log.ts';
+import {
+  type Content,
+  type ObjectEvent,
+  objects,
+  type Tags,
+  versionAt,
+} from '#core/objects/objects.events.ts';
 import type { StoredBucket } from '#projections/buckets-by-name/buckets-by-name.query.ts';
 import { EXPIRER } from '../expirer.ts';
 import { LIFECYCLE_ACTOR } from '../lifecycle-keeper.ts';
@@ -36,33 +41,69 @@ export async function eventNameOf(log: Pick<EventLog, 'read'>, event: RecordedEv
     case 'ObjectDescribed':
       // S3 describes an object anew by a copy onto itself.
       return 'ObjectCreated:Copy';
-    case 'ObjectDeleted': {
-      const { user, requestId } = event.actor;
-      const isOwn = [EXPIRER, LIFECYCLE_ACTOR].some(
-        (own) => own.user === user && own.requestId === requestId,
-      );
-      return isOwn ? 'LifecycleExpiration:Delete' : 'ObjectRemoved:Delete';
-    }
+    case 'ObjectDeleted':
+    case 'VersionDeleted':
+      return `${removalBy(event.actor)}:Delete`;
+    case 'ObjectMarked':
+      return `${removalBy(event.actor)}:DeleteMarkerCreated`;
     case 'ObjectTagged':
       return nameOfTagging(log, event);
   }
 }
 
+function removalBy({ user, requestId }: Actor): string {
+  const isOwn = [EXPIRER, LIFECYCLE_ACTOR].some((own) => own.user === user && own.requestId === requestId);
+  return isOwn ? 'LifecycleExpiration' : 'ObjectRemoved';
+}
+
+/** Of an event that says what the bytes are. */
+function contentIn({ type, payload }: RecordedEvent): Content | undefined {
+  switch (type) {
+    case 'ObjectPut':
+    case 'ObjectCompleted':
+    case 'ObjectDescribed':
+    case 'ObjectTagged':
+      return objects.decode(type, payload).data;
+    default:
+      return undefined;
+  }
+}
+
+/** Undefined in a bucket that never kept versions. */
+function versionIn(event: RecordedEvent): string | undefined {
+  const { version } = objects.decode(event.type as ObjectEvent['type'], event.payload).data;
+  return version === undefined ? undefined : versionAt(event.revision, version);
+}
+
+/** Tags or grants: what the version was before says which of them changed. */
+async function nameOfTagging(log: Pick<EventLog, 'read'>, event: RecordedEvent): Promise<string> {
+  const now = contentIn(event);
+  const before = await contentBefore(log, event);
+  const isSameTags = textOf(before?.tags) === textOf(now?.tags);
+  if (before && before.grants !== now?.grants && isSameTags) return 'ObjectAcl:Put';
+  return textOf(now?.tags) === textOf(undefined) ? 'ObjectTagging:Delete' : 'ObjectTagging:Put';
+}
+
+/** Of the same version; mostly it is what stands right before, else the key's stream is read once. */
+async function contentBefore(
+  log: Pick<EventLog, 'read'>,
+  event: RecordedEvent,
+): Promise<Content | undefined> {
+  const version = versionIn(event);
+  for (const from of [event.revision - 1, 0]) {
+    let found: Content | undefined;
+    for await (const each of log.read(event.stream, { from })) {
+      if (each.revision >= event.revision) break;
+      const content = contentIn(each);
+      if (content && versionIn(each) === version) found = content;
+    }
+    if (found) return found;
+  }
+  return undefined;
+}
+
 const textOf = (tags: Tags | undefined): string =>
   JSON.stringify(Object.entries(tags?.values ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
-
-/** Tags or grants: the event before says which of them changed. */
-async function nameOfTagging(log: Pick<EventLog, 'read'>, event: RecordedEvent): Promise<string> {
-  const { data } = objects.decode('ObjectTagged', event.payload);
-  for await (const before of log.read(event.stream, { from: event.revision - 1 })) {
-    if (before.type === 'ObjectDeleted') break;
-    // All that may stand before it have the fields of a content.
-    const { data: old } = objects.decode(before.type as 'ObjectTagged', before.payload);
-    if (old.grants !== data.grants && textOf(old.tags) === textOf(data.tags)) return 'ObjectAcl:Put';
-    break;
-  }
-  return data.tags && Object.keys(data.tags.values).length > 0 ? 'ObjectTagging:Put' : 'ObjectTagging:Delete';
-}
 
 /** As S3 writes keys: like a form, but for `/`. */
 const encodedKey = (key: string): string =>
@@ -109,8 +150,11 @@ export function messageOf(
   return JSON.stringify({ Records: [record] });
 }
 
-function contentOf({ type, payload }: RecordedEvent): { size?: number; eTag?: string } {
-  if (type === 'ObjectDeleted') return {};
-  const { data } = objects.decode(type as 'ObjectPut', payload);
-  return { size: data.sizeBytes, eTag: data.etag };
+function contentOf(event: RecordedEvent): { size?: number; eTag?: string; versionId?: string } {
+  const content = contentIn(event);
+  const versionId = versionIn(event);
+  return {
+    ...(content && { size: content.sizeBytes, eTag: content.etag }),
+    ...(versionId !== undefined && { versionId }),
+  };
 }

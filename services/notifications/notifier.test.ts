@@ -11,7 +11,7 @@ import { systemClock } from '#core/kernel/clock.ts';
 import { limits } from '#core/kernel/limits.ts';
 import { seededRandom } from '#core/kernel/random.ts';
 import type { EventLog } from '#core/log/event-log.ts';
-import { type ObjectEvent, objectStream, objects } from '#core/objects/objects.events.ts';
+import { type ObjectEvent, objectStream, objects, versionAt } from '#core/objects/objects.events.ts';
 import { openTestReadModels, type TestReadModels } from '#tests/support/read-models.ts';
 import { NOTIFICATION_PROPERTY, type NotificationRule } from './notification-rules.ts';
 import { Notifier } from './notifier.ts';
@@ -27,6 +27,7 @@ interface Told {
   readonly eventName: string;
   readonly key: string;
   readonly sequencer: string;
+  readonly versionId?: string;
 }
 
 const toldOf = ({ body }: Message): Told => {
@@ -141,6 +142,42 @@ test('what the rules name is told as S3 tells it, and nothing else', async (t) =
     'ObjectTagging:Delete in/m.jpg',
     'ObjectTagging:Put in/m.jpg',
   ]);
+  await notifier.stop();
+  await models.close();
+});
+
+test('versions are told by their names, and what happens to each of them', async (t) => {
+  const models = await openTestReadModels();
+  const hook = new Recorder();
+  const notifier = notifierOver(models, { hook });
+  await begun(models, 1);
+  const events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:*', 's3:ObjectTagging:*', 's3:ObjectAcl:Put'];
+  await bucketWith(models, 'b', [ruleFor('hook', { events })]);
+  const [one, other] = ['a', 'b'].map((digit) => digit.repeat(20)) as [string, string];
+  const first = versionAt(0, one);
+  await write(models, 'k', { type: 'ObjectPut', data: { ...CONTENT, version: one } });
+  await write(models, 'k', { type: 'ObjectMarked', data: { version: other, owner: 'me' } });
+  const tagged = { ...CONTENT, version: first, tags: { values: { a: 'b' } }, modifiedMs: 1 };
+  await write(models, 'k', { type: 'ObjectTagged', data: tagged });
+  const promoted = {
+    type: 'VersionDeleted',
+    data: { version: versionAt(1, other), promoted: first },
+  } as const;
+  await write(models, 'k', promoted);
+  await write(models, 'k', { type: 'ObjectTagged', data: { ...tagged, grants: 'g' } });
+  await write(models, 'k', { type: 'ObjectDeleted', data: { version: first } });
+  await until(models, () => hook.taken.length === 6);
+  t.deepEqual(
+    hook.taken.map(({ eventName, versionId }) => `${eventName} ${versionId}`),
+    [
+      `ObjectCreated:Put ${first}`,
+      `ObjectRemoved:DeleteMarkerCreated ${versionAt(1, other)}`,
+      `ObjectTagging:Put ${first}`,
+      `ObjectRemoved:Delete ${versionAt(1, other)}`,
+      `ObjectAcl:Put ${first}`,
+      `ObjectRemoved:Delete ${first}`,
+    ],
+  );
   await notifier.stop();
   await models.close();
 });
