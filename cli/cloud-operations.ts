@@ -20,6 +20,7 @@ export function cloudOperations(open: OpenCloud): Operations {
     removeAccount: (name) => accounts.removeAccount(name),
     createKey: (name) => accounts.createKey(name),
     revokeKey: (accessKeyId) => accounts.revokeKey(accessKeyId),
+    rotateKey: (bucket) => open.keyKeeper.rotate(bucket),
     replay: (projection, report) => replay(open, projection, report),
     ...ringOperations(open),
     doctor: () => examine(open),

@@ -21,12 +21,13 @@ import type { AccountService } from '#services/accounts.service.ts';
 import { BucketCollection } from '#services/bucket-collection.ts';
 import { chunkSubjectKeys } from '#services/chunk-subject-keys.ts';
 import type { Cloud } from '#services/cloud.ts';
-import { Collector } from '#services/collector.ts';
+import { Collector, type CollectorParts } from '#services/collector.ts';
 import type { ServiceContext } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
 import { Expirer } from '#services/expirer.ts';
 import type { Identity } from '#services/identity/identity.ts';
 import { passwordCostOf } from '#services/identity/passwords.ts';
+import type { KeyKeeper } from '#services/key-keeper.ts';
 import { LifecycleKeeper } from '#services/lifecycle-keeper.ts';
 import { KafkaQueue } from '#services/notifications/kafka-queue.ts';
 import { Notifier } from '#services/notifications/notifier.ts';
@@ -68,6 +69,7 @@ export interface OpenCloud<Nodes extends CloudNodes = CloudNodes> {
   readonly cloud: Cloud;
   readonly accounts: AccountService;
   readonly identity: Identity;
+  readonly keyKeeper: KeyKeeper;
   readonly log: EventLog;
   readonly runner: ProjectionRunner;
   readonly store: ReadStore;
@@ -184,7 +186,7 @@ async function compose<Nodes extends CloudNodes>(
   options: CloudOptions,
   ports: CloudPorts<Nodes>,
 ): Promise<OpenCloud<Nodes>> {
-  const { directory, clock, random, logger, onFault } = options;
+  const { directory, clock, random, onFault } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
   const opened: (() => Promise<void> | void)[] = [() => lock.release()];
@@ -214,34 +216,23 @@ async function compose<Nodes extends CloudNodes>(
     const barrier = ports.barrier(log, runner);
     const wrappingKey = ports.secret().key('subject-keys');
     const context: ServiceContext = { ...models, log, runner, blobs, writes, random, barrier };
-    const { cloud, accounts, identity } = createCloud(
+    const { cloud, accounts, identity, keyKeeper } = createCloud(
       context,
       chunkSubjectKeys({ chunks: nodes.chunks, wrappingKey, random }),
       { passwordCost: passwordCostOf(options.passwordCost), ...options.identitySettings },
     );
-    const collection = new BucketCollection(context, clock, limits.collectorGraceMs);
-    const collector = new Collector({
-      clock,
-      chunks: nodes.chunks,
-      isNamed: models.namedBlobs.isNamed,
-      buckets: collection,
-      graceMs: limits.collectorGraceMs,
-    });
-    const daemons = new NodeDaemons({
-      clock,
-      logger,
-      daemons: [
-        ...collecting(collector, collection),
-        expiring(new Expirer(context, clock)),
-        keeping(new LifecycleKeeper(context, clock)),
-        ...nodes.daemons,
-      ],
-    });
+    const { collector, daemons } = startDaemons(
+      options,
+      context,
+      models.namedBlobs.isNamed,
+      keyKeeper,
+      nodes,
+    );
     opened.push(() => daemons.stop());
     const { notifier, destinations } = notifying(options, context);
     opened.push(() => notifier.stop());
-    const parts = { directory, clock, cloud, accounts, identity, log, runner, store, cluster, nodes };
-    return { ...parts, writes, collector, daemons, destinations, notifier, close };
+    const parts = { directory, clock, cloud, accounts, identity, keyKeeper, log, runner, store };
+    return { ...parts, cluster, nodes, writes, collector, daemons, destinations, notifier, close };
   } catch (error) {
     await close();
     throw error;
@@ -254,6 +245,30 @@ function digestWorkerUrl(): URL {
     ? '../storage-nodes/stream/digest-worker.ts'
     : './digest-worker.js';
   return new URL(path, import.meta.url);
+}
+
+function startDaemons(
+  { clock, logger }: CloudOptions,
+  context: ServiceContext,
+  isNamed: CollectorParts['isNamed'],
+  keyKeeper: KeyKeeper,
+  nodes: CloudNodes,
+): Pick<OpenCloud, 'collector' | 'daemons'> {
+  const graceMs = limits.collectorGraceMs;
+  const collection = new BucketCollection(context, clock, graceMs);
+  const collector = new Collector({ clock, chunks: nodes.chunks, isNamed, buckets: collection, graceMs });
+  const daemons = new NodeDaemons({
+    clock,
+    logger,
+    daemons: [
+      ...collecting(collector, collection),
+      expiring(new Expirer(context, clock)),
+      keeping(new LifecycleKeeper(context, clock)),
+      resealing(keyKeeper),
+      ...nodes.daemons,
+    ],
+  });
+  return { collector, daemons };
 }
 
 function notifying(
@@ -277,6 +292,11 @@ function expiring(expirer: Expirer): DaemonSpec {
 function keeping(keeper: LifecycleKeeper): DaemonSpec {
   const intervalMs = limits.lifecycleIntervalMs;
   return { name: 'lifecycle', intervalMs, runOnce: (signal) => keeper.runOnce(signal) };
+}
+
+function resealing(keeper: KeyKeeper): DaemonSpec {
+  const intervalMs = limits.resealIntervalMs;
+  return { name: 'key-keeper', intervalMs, runOnce: (signal) => keeper.runOnce(signal) };
 }
 
 function collecting(collector: Collector, collection: BucketCollection): DaemonSpec[] {

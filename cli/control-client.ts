@@ -12,6 +12,7 @@ import type {
   NewAccessKey,
   NewAccount,
 } from '#services/account-admin.ts';
+import type { BucketRejection } from '#services/cloud.ts';
 import { controlSocketOf, type FaultBody, faultOf, type Line, withSocketPath } from './control-protocol.ts';
 import type { Finding, Operations, Rebalanced, ReportProgress, RingRejection } from './operations.ts';
 import type { RingReport } from './ring-report.ts';
@@ -67,6 +68,13 @@ class ControlClient implements Operations {
     return this.#call<undefined | Rejection<AccountAdminRejection>>(
       'DELETE',
       `/keys/${encodeURIComponent(accessKeyId)}`,
+    );
+  }
+
+  rotateKey(bucket: string) {
+    return this.#call<undefined | Rejection<BucketRejection>>(
+      'POST',
+      `/buckets/${encodeURIComponent(bucket)}/keys`,
     );
   }
 

@@ -36,6 +36,7 @@ const echoing: Operations = {
     return KEY;
   },
   revokeKey: async () => ({ rejected: 'last-admin' }),
+  rotateKey: async (bucket) => (bucket === 'p/a b' ? undefined : { rejected: 'no-such-bucket' }),
   async replay(projection, report) {
     if (projection === 'none') return { rejected: 'no-such-projection' };
     if (projection === 'faulty') throw new Fault('corruption', 'damaged at byte 7');
@@ -83,6 +84,8 @@ test('every operation goes through as it is, rejections included', async (t) => 
     t.deepEqual(await client.addAccount('taken'), { rejected: 'account-exists' });
     t.deepEqual(await client.listAccounts(), await echoing.listAccounts());
     t.is(await client.removeAccount('a/b c?%'), undefined);
+    t.is(await client.rotateKey('p/a b'), undefined);
+    t.deepEqual(await client.rotateKey('b'), { rejected: 'no-such-bucket' });
     t.deepEqual(await client.removeAccount('a'), { rejected: 'no-such-account' });
     t.deepEqual(await client.createKey('x'), KEY);
     t.deepEqual(await client.revokeKey('x'), { rejected: 'last-admin' });

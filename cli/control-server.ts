@@ -50,6 +50,12 @@ const ROUTES: readonly { method: string; path: RegExp; handler: Handler }[] = [
   },
   {
     method: 'POST',
+    path: /^\/buckets\/([^/]+)\/keys$/,
+    handler: async ({ operations, response, names }) =>
+      answer(response, await operations.rotateKey(names[0] ?? '')),
+  },
+  {
+    method: 'POST',
     path: /^\/replay\/([^/]+)$/,
     handler: ({ operations, response, names }) =>
       answerInLines(response, (report) => operations.replay(names[0] ?? '', report)),

@@ -4,6 +4,7 @@ import { Bug } from '#core/kernel/assert.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
 import { isFault } from '#core/kernel/errors.ts';
 import type { AccountAdminRejection } from '#services/account-admin.ts';
+import type { BucketRejection } from '#services/cloud.ts';
 import type { RingRejection } from './operations.ts';
 
 /** What a command gives up with, already worded for the person who typed it. */
@@ -11,7 +12,7 @@ export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
-type OperationRejection = AccountAdminRejection | RingRejection | 'no-such-projection';
+type OperationRejection = AccountAdminRejection | RingRejection | BucketRejection | 'no-such-projection';
 
 const SENTENCES: Readonly<Record<OperationRejection, (subject: string) => string>> = {
   'account-exists': (name) => `There is already a user ${name}.`,
@@ -42,6 +43,14 @@ const SENTENCES: Readonly<Record<OperationRejection, (subject: string) => string
   'disk-of-other-node': (name) => `A disk of ${name} belongs to another node.`,
   'disk-retired': (name) => `A disk of ${name} has been removed from the cluster.`,
   'zone-missing': (name) => `${name} needs a zone: --zone says in which it lies.`,
+  'access-denied': (name) => `Bucket ${name} is not to be changed.`,
+  'no-such-bucket': (name) => `There is no bucket ${name}.`,
+  'bucket-exists': (name) => `There is a bucket ${name} already.`,
+  'bucket-owned-by-caller': (name) => `There is a bucket ${name} already.`,
+  'bucket-not-empty': (name) => `Bucket ${name} is not empty.`,
+  'too-many-buckets': () => 'There are as many buckets as there may be.',
+  'bucket-state': (name) => `Bucket ${name} cannot be changed in that way.`,
+  'operation-in-progress': (name) => `Bucket ${name} is being deleted.`,
   'no-such-projection': (name) => `There is no read model ${name}.`,
 };
 

@@ -6,6 +6,7 @@ import type { DevicesRejection } from '#core/devices/devices.commands.ts';
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { ReplayResult } from '#projections/replay.ts';
 import type { AccountAdmin } from '#services/account-admin.ts';
+import type { BucketRejection } from '#services/cloud.ts';
 import type { RingReport } from './ring-report.ts';
 
 /** How far a long piece of work is: `done` of `total` of whatever it counts. */
@@ -54,6 +55,8 @@ export interface Finding {
 }
 
 export interface Operations extends AccountAdmin, RingOperations {
+  /** @param bucket its id: its name, but of one that is its project's own */
+  rotateKey(bucket: string): Promise<undefined | Rejection<BucketRejection>>;
   doctor(): Promise<readonly Finding[]>;
   /** Rebuilds the read model from the log, beside the running one, and compares the two. */
   replay(projection: string, report: ReportProgress): Promise<ReplayResult | Rejection<'no-such-projection'>>;

@@ -1,6 +1,7 @@
 // Owns the command line: which commands there are, their options, and how they end.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { addBucketCommands } from './bucket-commands.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addressesOf, collected, hostAndPortOf, wireAddressOf, withAccess } from './cluster-options.ts';
 import { explain } from './failure.ts';
@@ -64,6 +65,7 @@ function strata(): Command {
   addGateway(program);
   addStorageNode(program);
   addUserCommands(program, withData);
+  addBucketCommands(program, withData);
   addLogCommands(program, withData);
   addClusterCommands(program, withData);
   return program;

@@ -6,18 +6,19 @@
 import { createHash } from 'node:crypto';
 import { Fault } from '#core/kernel/errors.ts';
 import { limits } from '#core/kernel/limits.ts';
-import type { AssembledPart, Segment } from '#core/objects/objects.events.ts';
+import type { AssembledPart } from '#core/objects/objects.events.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
-import type { BlobTarget, ByteSink, ByteSource } from '#storage-nodes/stream/blob-stream.ts';
+import type { BlobExtent, BlobTarget, ByteSink, ByteSource } from '#storage-nodes/stream/blob-stream.ts';
 import { bucketIdOf } from './bucket-names.ts';
 import type { ServiceContext } from './context.ts';
+import type { Sealed, SealedBlobs } from './sealed-blobs.ts';
 
 /** What can be read. */
-export type Readable = Pick<StoredObject, 'segments' | 'assembly' | 'bucket'>;
+export type Readable = Sealed & Pick<StoredObject, 'assembly'>;
 
 /** Bytes `offset` to `offset + length` of the segments together. */
 interface Run {
-  readonly segments: Segment[];
+  readonly segments: BlobExtent[];
   readonly offset: number;
   length: number;
   /** It ends where its last segment does. */
@@ -34,9 +35,11 @@ const RUN_SEGMENTS = 10_000;
 
 export class AssembledObjects {
   readonly #context: ServiceContext;
+  readonly #sealed: SealedBlobs;
 
-  constructor(context: ServiceContext) {
+  constructor(context: ServiceContext, sealed: SealedBlobs) {
     this.#context = context;
+    this.#sealed = sealed;
   }
 
   /** With all parts named, and the size and etag of what it reads as. */
@@ -113,6 +116,10 @@ export class AssembledObjects {
 
   async *#runs(object: Readable, offset: number, length: number, depth: number): AsyncGenerator<Run> {
     if (depth > limits.assembledDepth) throw new Fault('conflict', 'objects are made of others too deeply');
+    if (!object.assembly) {
+      yield { segments: [...(await this.#sealed.extents(object))], offset, length, isWhole: false };
+      return;
+    }
     let run: Run | undefined;
     for (const piece of piecesOf(object, offset, length)) {
       const from = await this.#partOf(object, piece.part);
@@ -122,15 +129,17 @@ export class AssembledObjects {
         yield* this.#runs(from, piece.offset, piece.length, depth + 1);
         continue;
       }
-      const wholeBytes = from.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+      const opened = this.#sealed.extents(from);
+      const extents = opened instanceof Promise ? await opened : opened;
+      const wholeBytes = extents.reduce((sum, extent) => sum + extent.sizeBytes, 0);
       const isWhole = piece.offset + piece.length === wholeBytes;
       if (run?.isWhole && piece.offset === 0 && run.segments.length < RUN_SEGMENTS) {
-        for (const segment of from.segments) run.segments.push(segment);
+        for (const extent of extents) run.segments.push(extent);
         run.length += piece.length;
         run.isWhole = isWhole;
       } else {
         if (run) yield run;
-        run = { segments: [...from.segments], offset: piece.offset, length: piece.length, isWhole };
+        run = { segments: [...extents], offset: piece.offset, length: piece.length, isWhole };
       }
     }
     if (run) yield run;
@@ -139,9 +148,15 @@ export class AssembledObjects {
   /** @throws Fault `conflict`: it is gone, or not what it was. */
   async #partOf(object: Readable, part: AssembledPart): Promise<Readable> {
     // Bytes of its own.
-    if (part.bucket === '') return { segments: object.segments, bucket: object.bucket };
+    if (part.bucket === '') {
+      const { segments, bucket, encryption } = object;
+      return { segments, bucket, ...(encryption && { encryption }) };
+    }
     const stored = this.#context.objects.get(this.#bucketOf(object, part.bucket), part.key);
     const found = stored?.assembly ? await this.whole(stored) : stored;
+    if (found?.encryption?.by === 'customer') {
+      throw new Fault('conflict', `the part ${part.key} of an object is encrypted under a customer's key`);
+    }
     if (found?.etag === part.etag && found.sizeBytes === part.wholeBytes) return found;
     throw new Fault('conflict', `the part ${part.key} of an object is not what it was`);
   }

@@ -1,7 +1,7 @@
 // Owns the use cases of buckets. Each settles a deletion that it meets half done (settle-bucket.ts).
 
 import { bucketStream, nameOfBucket, qualifiedId } from '#core/buckets/buckets.events.ts';
-import type { Properties, PropertyChanges } from '#core/buckets/properties.ts';
+import { type Properties, type PropertyChanges, SECRET_PREFIX } from '#core/buckets/properties.ts';
 import { spaceStream } from '#core/buckets/spaces.events.ts';
 import type { SubjectKeys } from '#core/identity/subject-keys.ts';
 import { assert } from '#core/kernel/assert.ts';
@@ -13,6 +13,7 @@ import { bucketIdOf, newBucketId } from './bucket-names.ts';
 import type { BucketRejection, Buckets, Caller, NewBucketOptions, Space } from './cloud.ts';
 import { actorOf, type ServiceContext } from './context.ts';
 import { isEnough, type Permission } from './permissions.ts';
+import { type BucketKeys, isBucketKey } from './sealed-blobs.ts';
 import { SecretProperties } from './secret-properties.ts';
 import { runBucketCommand, settleBucket } from './settle-bucket.ts';
 import { changeSpace } from './spaces.ts';
@@ -29,11 +30,14 @@ export interface BucketAccessCheck {
   settle(caller: Caller, id: string): Promise<void>;
 }
 
-export function createBuckets(context: ServiceContext, keys: SubjectKeys): Buckets & BucketAccessCheck {
+export function createBuckets(
+  context: ServiceContext,
+  keys: SubjectKeys,
+): Buckets & BucketAccessCheck & BucketKeys {
   return new BucketUseCases(context, keys);
 }
 
-class BucketUseCases implements Buckets, BucketAccessCheck {
+class BucketUseCases implements Buckets, BucketAccessCheck, BucketKeys {
   readonly #context: ServiceContext;
   readonly #secrets: SecretProperties;
 
@@ -192,7 +196,16 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
   async secrets(caller: Caller, bucket: StoredBucket): Promise<Properties> {
     const { id, owner, properties } = bucket;
     if (owner !== caller.accountId || !isEnough(caller.role, 'describe-bucket')) return {};
-    return this.#secrets.opened(bucketStream(id), properties);
+    return this.#secrets.opened(
+      bucketStream(id),
+      only(properties, (property) => !isBucketKey(property)),
+    );
+  }
+
+  async bucketKeys({ id, properties }: StoredBucket): Promise<Properties> {
+    const opened = await this.#secrets.opened(bucketStream(id), only(properties, isBucketKey));
+    const named = Object.entries(opened).map(([name, key]) => [SECRET_PREFIX + name, key]);
+    return Object.fromEntries(named);
   }
 
   async spaceSecrets(caller: Caller): Promise<Properties> {
@@ -202,3 +215,6 @@ class BucketUseCases implements Buckets, BucketAccessCheck {
     return this.#secrets.opened(spaceStream(caller.accountId), properties);
   }
 }
+
+const only = (properties: Properties, isWanted: (property: string) => boolean): Properties =>
+  Object.fromEntries(Object.entries(properties).filter(([property]) => isWanted(property)));

@@ -32,6 +32,7 @@ import type {
 } from '#storage-nodes/stream/blob-stream.ts';
 import type { Readable } from './assembled-objects.ts';
 import type { Role } from './permissions.ts';
+import type { EncryptionAsked } from './sealed-blobs.ts';
 
 export interface Caller {
   /** The project that it calls for. */
@@ -89,7 +90,7 @@ export interface DeleteCondition extends WriteCondition {
 }
 
 /** What a dialect knows of a new object once its bytes are written. */
-export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner' | 'version'>;
+export type ContentDraft = Omit<Content, 'sizeBytes' | 'segments' | 'owner' | 'version' | 'encryption'>;
 
 /** What may change of an object while its bytes stay. */
 export type ObjectDescription = Pick<Content, 'contentType' | 'headers' | 'metadata' | 'expiresMs'>;
@@ -100,6 +101,8 @@ export interface PutObjectRequest {
   readonly source: ByteSource;
   readonly digests: readonly DigestAlgorithm[];
   readonly condition: WriteCondition;
+  /** Undefined: as the bucket has it. */
+  readonly encryption?: EncryptionAsked;
   /**
    * Called when all bytes are durable and before anything names them: verifies the digests and describes the
    * object. What it throws is rethrown to the caller, and the bytes are discarded.
@@ -118,6 +121,8 @@ export interface StartUploadRequest {
   readonly checksumType?: string;
   readonly tags?: Tags;
   readonly grants?: string;
+  /** As of a PutObjectRequest. */
+  readonly encryption?: EncryptionAsked;
 }
 
 export interface PutPartRequest {
@@ -125,6 +130,8 @@ export interface PutPartRequest {
   readonly partNumber: number;
   readonly source: ByteSource;
   readonly digests: readonly DigestAlgorithm[];
+  /** Where the upload is encrypted under a customer's key: that key. */
+  readonly customerKey?: Uint8Array;
   /** As PutObjectRequest.describe. `etag` is the hexadecimal MD5. */
   describe(written: WrittenBlob): { readonly etag: string; readonly checksum?: string };
 }
@@ -262,7 +269,8 @@ export interface Objects {
   ): Promise<StoredObject | Rejection<ObjectRejection>>;
   /**
    * Streams bytes `offset` to `offset + length` of the object.
-   * @throws Fault `conflict` before the first byte where it is made of others that are not what they were.
+   * @throws Fault `conflict` before the first byte where it is made of others that are not what they were, or
+   * encrypted under a customer's key that `object` does not have.
    */
   read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void>;
   /** The same bytes as a source, for a copy. */

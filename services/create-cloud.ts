@@ -6,13 +6,16 @@ import { createBuckets } from './buckets.service.ts';
 import type { Cloud } from './cloud.ts';
 import type { ServiceContext } from './context.ts';
 import { createIdentity, type Identity, type IdentityOptions } from './identity/identity.ts';
+import { KeyKeeper } from './key-keeper.ts';
 import { createObjects } from './objects.service.ts';
+import { SealedBlobs } from './sealed-blobs.ts';
 import { createUploads } from './uploads.service.ts';
 
 export interface CreatedCloud {
   readonly cloud: Cloud;
   readonly accounts: AccountService;
   readonly identity: Identity;
+  readonly keyKeeper: KeyKeeper;
 }
 
 export function createCloud(
@@ -21,9 +24,11 @@ export function createCloud(
   options: IdentityOptions = {},
 ): CreatedCloud {
   const buckets = createBuckets(context, keys);
-  const objects = createObjects(context, buckets);
-  const uploads = createUploads(context, buckets, objects);
+  const sealed = new SealedBlobs(context, buckets);
+  const objects = createObjects(context, buckets, sealed);
+  const uploads = createUploads(context, buckets, objects, sealed);
   const identity = createIdentity(context, keys, options);
   const accounts = createAccounts(context, keys, identity);
-  return { cloud: { buckets, objects, uploads, accounts }, accounts, identity };
+  const keyKeeper = new KeyKeeper(context, sealed);
+  return { cloud: { buckets, objects, uploads, accounts }, accounts, identity, keyKeeper };
 }

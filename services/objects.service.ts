@@ -63,6 +63,7 @@ import {
   viewOf,
 } from './object-versions.ts';
 import { overQuota } from './quotas.ts';
+import { type NewSeal, type SealedBlobs, sealingRefused } from './sealed-blobs.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
 type Unversioned<Command> = Command extends unknown ? Omit<Command, 'version'> : never;
@@ -83,19 +84,25 @@ export interface ObjectWriter {
   ): Promise<StoredObject | Rejection<ObjectRejection | Refused>>;
 }
 
-export function createObjects(context: ServiceContext, buckets: BucketAccessCheck): Objects & ObjectWriter {
-  return new ObjectUseCases(context, buckets);
+export function createObjects(
+  context: ServiceContext,
+  buckets: BucketAccessCheck,
+  sealed: SealedBlobs,
+): Objects & ObjectWriter {
+  return new ObjectUseCases(context, buckets, sealed);
 }
 
 class ObjectUseCases implements Objects, ObjectWriter {
   readonly #context: ServiceContext;
   readonly #buckets: BucketAccessCheck;
+  readonly #sealed: SealedBlobs;
   readonly #assembled: AssembledObjects;
 
-  constructor(context: ServiceContext, buckets: BucketAccessCheck) {
+  constructor(context: ServiceContext, buckets: BucketAccessCheck, sealed: SealedBlobs) {
     this.#context = context;
     this.#buckets = buckets;
-    this.#assembled = new AssembledObjects(context);
+    this.#sealed = sealed;
+    this.#assembled = new AssembledObjects(context, sealed);
   }
 
   async name<Refused extends string>(
@@ -154,8 +161,11 @@ class ObjectUseCases implements Objects, ObjectWriter {
     const over = this.#overQuota(bucket, sizeBytes);
     const tooMuch = over && (await over);
     if (tooMuch) return tooMuch;
+    const asked = request.encryption ?? this.#sealed.byDefault(bucket);
+    const sealing = asked && (await this.#sealed.seal(caller, bucket, request.bucket, asked));
+    if (sealing && isRejected(sealing)) return sealingRefused(sealing);
     const write = pendingWrite(this.#context, bucket);
-    return this.#context.writes.track(() => this.#putAllowed(caller, bucket, request, write), write);
+    return this.#context.writes.track(() => this.#putAllowed(caller, bucket, request, write, sealing), write);
   }
 
   #overQuota(id: string, sizeBytes: number): ReturnType<typeof overQuota> {
@@ -168,17 +178,21 @@ class ObjectUseCases implements Objects, ObjectWriter {
     bucket: string,
     request: PutObjectRequest,
     write: PendingWrite,
+    sealing: NewSeal | undefined,
   ): Promise<StoredObject | Rejection<ObjectRejection>> {
     const { source, digests, key, condition } = request;
     const owner = objectStream(bucket, key);
-    const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob });
+    const sealed = sealing && { key: sealing.key };
+    const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob, ...sealed });
     const draft = describeOrDiscard(this.#context, written, () => request.describe(written));
     const { blob, sizeBytes, chunkBytes } = written;
-    const segments = sizeBytes === 0 ? [] : [{ blob, sizeBytes, chunkBytes, partNumber: 0 }];
+    const sealedKey = sealing && { sealedKey: sealing.sealedFor(blob) };
+    const segments = sizeBytes === 0 ? [] : [{ blob, sizeBytes, chunkBytes, partNumber: 0, ...sealedKey }];
     const content: Content = {
       ...draft,
       sizeBytes: draft.assembly ? assembledBytes(draft.assembly) : sizeBytes,
       segments,
+      ...(sealing && { encryption: sealing.encryption }),
       owner: caller.ownerId ?? caller.accountId,
     };
     const command = { type: 'PutObject', content, condition } as const;
@@ -260,11 +274,15 @@ class ObjectUseCases implements Objects, ObjectWriter {
 
   read(object: Readable, offset: number, length: number, target: BlobTarget): Promise<void> {
     if (object.assembly) return this.#assembled.read(object, offset, length, target);
-    return this.#context.blobs.read(object.segments, offset, length, target);
+    const extents = this.#sealed.extents(object);
+    if (!(extents instanceof Promise)) return this.#context.blobs.read(extents, offset, length, target);
+    return extents.then((opened) => this.#context.blobs.read(opened, offset, length, target));
   }
 
   source(object: Readable, offset: number, length: number): ByteSource {
-    if (object.assembly) return this.#assembled.source(object, offset, length);
+    // What is encrypted is opened when the source is started.
+    if (object.assembly || object.encryption) return this.#assembled.source(object, offset, length);
+    assert(object.segments[0]?.sealedKey === undefined, 'what is sealed is not read as if it were plain');
     return this.#context.blobs.source(object.segments, offset, length);
   }
 
@@ -379,7 +397,7 @@ class ObjectUseCases implements Objects, ObjectWriter {
 }
 
 /** What its event says of it. */
-function contentOf(object: StoredObject): Content {
+export function contentOf(object: StoredObject): Content {
   const { bucket: _bucket, key: _key, revision: _revision, modifiedMs: _modifiedMs, ...content } = object;
   return content;
 }

@@ -2,7 +2,7 @@
 // guarded by the upload's revision: an upload that was aborted meanwhile cannot become an object, nor a part
 // be lost from one.
 
-import { bucketStream } from '#core/buckets/buckets.events.ts';
+import { bucketStream, nameOfBucket } from '#core/buckets/buckets.events.ts';
 import { assert } from '#core/kernel/assert.ts';
 import { isRejected, type Rejection } from '#core/kernel/decider.ts';
 import { newId } from '#core/kernel/ids.ts';
@@ -46,38 +46,51 @@ import {
   refusalBeforeBody,
 } from './objects.service.ts';
 import type { Permission } from './permissions.ts';
+import { isKeyOf, type SealedBlobs, sealingRefused } from './sealed-blobs.ts';
 import type { PendingWrite } from './writes-in-flight.ts';
 
 export function createUploads(
   context: ServiceContext,
   buckets: BucketAccessCheck,
   objects: ObjectWriter,
+  sealed: SealedBlobs,
 ): Uploads {
-  return new UploadUseCases(context, buckets, objects);
+  return new UploadUseCases(context, buckets, objects, sealed);
 }
 
 class UploadUseCases implements Uploads {
   readonly #context: ServiceContext;
   readonly #buckets: BucketAccessCheck;
   readonly #objects: ObjectWriter;
+  readonly #sealed: SealedBlobs;
 
-  constructor(context: ServiceContext, buckets: BucketAccessCheck, objects: ObjectWriter) {
+  constructor(
+    context: ServiceContext,
+    buckets: BucketAccessCheck,
+    objects: ObjectWriter,
+    sealed: SealedBlobs,
+  ) {
     this.#context = context;
     this.#buckets = buckets;
     this.#objects = objects;
+    this.#sealed = sealed;
   }
 
   async start(
     caller: Caller,
     request: StartUploadRequest,
   ): Promise<StoredUpload | Rejection<UploadRejection>> {
-    const { bucket: name, ...described } = request;
+    const { bucket: name, encryption: wanted, ...described } = request;
     await this.#context.barrier();
     const bucket = this.#buckets.idOf(caller, name);
     const refused = refusalBeforeBody(this.#context, this.#buckets, caller, bucket, request.key, {});
     if (refused) return refused;
     const uploadId = newId(this.#context.random);
-    const upload = { ...described, owner: caller.ownerId ?? caller.accountId };
+    const asked = wanted ?? this.#sealed.byDefault(bucket);
+    const sealing = asked && (await this.#sealed.seal(caller, bucket, name, asked));
+    if (sealing && isRejected(sealing)) return sealingRefused(sealing);
+    const encryption = sealing && { encryption: sealing.encryption };
+    const upload = { ...described, ...encryption, owner: caller.ownerId ?? caller.accountId };
     const outcome = await runCommand(this.#context.log, {
       decider: uploadDecider,
       lifecycle: uploadLifecycle,
@@ -129,10 +142,14 @@ class UploadUseCases implements Uploads {
     const { bucket, uploadId } = upload;
     const stream = partStream(bucket, uploadId, partNumber);
     const owner = `${objectStream(bucket, upload.key)}\n${stream}`;
-    const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob });
+    const sealing = await this.#sealPart(caller, request);
+    if (sealing && isRejected(sealing)) return sealingRefused(sealing);
+    const key = sealing && { key: sealing.key };
+    const written = await this.#context.blobs.write({ source, owner, digests, blob: write.blob, ...key });
     const { blob, sizeBytes, chunkBytes } = written;
     const described = describeOrDiscard(this.#context, written, () => request.describe(written));
-    const part = { blob, sizeBytes, chunkBytes, ...described };
+    const sealedKey = sealing && { sealedKey: sealing.sealedFor(blob) };
+    const part = { blob, sizeBytes, chunkBytes, ...described, ...sealedKey };
     return nameOrDiscard(this.#context, written, async () => {
       const outcome = await runCommand(this.#context.log, {
         decider: partDecider,
@@ -159,6 +176,19 @@ class UploadUseCases implements Uploads {
       await untilApplied(this.#context, outcome);
       return { partNumber, modifiedMs: outcome.timeMs, ...part };
     });
+  }
+
+  /** A promise only where the upload is encrypted. */
+  #sealPart(
+    caller: Caller,
+    { upload, customerKey }: PutPartRequest,
+  ): ReturnType<SealedBlobs['seal']> | undefined {
+    const { bucket, encryption } = upload;
+    if (!encryption) return undefined;
+    if (encryption.by === 'cloud')
+      return this.#sealed.seal(caller, bucket, nameOfBucket(bucket), { by: 'cloud' });
+    assert(customerKey && isKeyOf(encryption, customerKey), 'a part is put with the key of its upload');
+    return this.#sealed.seal(caller, bucket, nameOfBucket(bucket), { by: 'customer', key: customerKey });
   }
 
   parts(upload: StoredUpload, after: number, limit: number): Promise<readonly StoredPart[]> {
@@ -188,6 +218,7 @@ class UploadUseCases implements Uploads {
       ...request.describe(chosen),
       sizeBytes: chosen.reduce((sum, part) => sum + part.sizeBytes, 0),
       segments: chosen.map(segmentOf),
+      ...(upload.encryption && { encryption: upload.encryption }),
       owner: upload.owner,
     };
     const guards = (): readonly StreamGuard[] | Rejection<UploadRejection> => {
@@ -257,6 +288,10 @@ function isCurrent(context: ServiceContext, upload: StoredUpload, part: StoredPa
 }
 
 function segmentOf(part: StoredPart): Segment {
-  const { blob, sizeBytes, chunkBytes, partNumber, checksum } = part;
-  return { blob, sizeBytes, chunkBytes, partNumber, ...(checksum !== undefined && { checksum }) };
+  const { blob, sizeBytes, chunkBytes, partNumber, checksum, sealedKey } = part;
+  const known = {
+    ...(checksum !== undefined && { checksum }),
+    ...(sealedKey !== undefined && { sealedKey }),
+  };
+  return { blob, sizeBytes, chunkBytes, partNumber, ...known };
 }

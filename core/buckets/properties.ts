@@ -4,9 +4,11 @@
 // and `access` (all of an owner); `quota/bytes` and `quota/objects` for the most that it may hold;
 // `storage-policy` for where it is kept, for as long as it is there (a bucket); `s3/<name>` for a
 // configuration of S3's, its policy and list of grants among them (a bucket); `secret/<name>` for what the
-// log has sealed alone (services/secret-properties.ts); `versioning`, `enabled` or `suspended`, for whether
-// it keeps what is replaced: once said it can be said anew, never unsaid; and `archive/stack` or
-// `archive/history` for the bucket that it moves what is replaced to.
+// log has sealed alone (services/secret-properties.ts); `encryption/key` for the name of that among them
+// which new objects are sealed under, and `encryption/resealing` while others are sealed anew;
+// `versioning`, `enabled` or `suspended`, for whether it keeps what is replaced: once said it can be said
+// anew, never unsaid; and `archive/stack` or `archive/history` for the bucket that it moves what is
+// replaced to.
 
 export const SECRET_PREFIX = 'secret/';
 

@@ -320,6 +320,9 @@ export const limits = {
   lifecycleDeletionsAtOnce: 32,
   lifecycleIntervalMs: 60 * 60 * 1_000,
 
+  // Objects whose bucket has a new key.
+  resealIntervalMs: 60 * 1_000,
+
   // Objects that are made of others.
   assembledDepth: 10,
   /** Of what is read as one by a prefix. */

@@ -19,6 +19,8 @@ export const segmentFields = {
   partNumber: uint(4),
   /** Of a part: its own checksum in base64, if any. */
   checksum: optional(text(5)),
+  /** Of enciphered bytes: which key opens the blob's own, and that, sealed (services/sealed-blobs.ts). */
+  sealedKey: optional(text(6)),
 } as const;
 export type Segment = DataOf<typeof segmentFields>;
 
@@ -63,6 +65,17 @@ export type Assembly = DataOf<typeof assemblyFields>;
 export const tagFields = { values: textMap(1) } as const;
 export type Tags = DataOf<typeof tagFields>;
 
+/** How the bytes of an object are stored, where not as they are. */
+export const encryptionFields = {
+  /** aes-256-ctr */
+  algorithm: text(1),
+  /** Whose key opens them: `cloud`, one of the bucket's own; `customer`, one that each request brings. */
+  by: text(2),
+  /** Of a customer's key: tells it from others, and gives it to nobody. */
+  check: optional(text(3)),
+} as const;
+export type Encryption = DataOf<typeof encryptionFields>;
+
 /** A dialect-neutral description of what is stored. */
 export const contentFields = {
   sizeBytes: uint(1),
@@ -94,6 +107,8 @@ export const contentFields = {
   tags: optional(record(18, tagFields)),
   /** Who may do what with it beside its owner, in the words of the dialect that wrote it. */
   grants: optional(text(17)),
+  /** Absent: the bytes are stored as they are. */
+  encryption: optional(record(19, encryptionFields)),
 } as const;
 export type Content = DataOf<typeof contentFields>;
 
@@ -141,7 +156,10 @@ export const objects = lifecycle('objects', {
       /** Its name; and, if it was the newest, that of the next, which the key names now. */
       data: { version: text(1), promoted: optional(text(2)) },
     },
-    /** The same bytes and description with other tags or grants: it is as young as it was. */
+    /**
+     * The same bytes and description with other tags or grants, or with the keys of its bytes sealed anew: it
+     * is as young as it was.
+     */
     ObjectTagged: {
       id: 10,
       from: ['present'],

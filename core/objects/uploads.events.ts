@@ -4,7 +4,7 @@
 
 import { optional, record, text, textMap, uint } from '#core/kernel/fields.ts';
 import { type EventOf, lifecycle } from '#core/kernel/lifecycle.ts';
-import { tagFields } from './objects.events.ts';
+import { encryptionFields, tagFields } from './objects.events.ts';
 
 export const uploads = lifecycle('uploads', {
   statuses: ['absent', 'active', 'completed', 'aborted'],
@@ -25,6 +25,7 @@ export const uploads = lifecycle('uploads', {
         checksumType: optional(text(8)),
         tags: optional(record(18, tagFields)),
         grants: optional(text(17)),
+        encryption: optional(record(19, encryptionFields)),
       },
     },
     /** The object's own event (ObjectCompleted) is the commit; this one closes the upload. */
@@ -48,6 +49,8 @@ export const parts = lifecycle('parts', {
         /** Hexadecimal MD5. */
         etag: text(4),
         checksum: optional(text(5)),
+        /** As of a segment. */
+        sealedKey: optional(text(6)),
       },
     },
   },

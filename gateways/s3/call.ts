@@ -160,6 +160,7 @@ export function errorFor(call: S3Call, code: S3ErrorCode, condition?: WriteCondi
     case 'NoSuchLifecycleConfiguration':
     case 'NoSuchWebsiteConfiguration':
     case 'NoSuchCORSConfiguration':
+    case 'ServerSideEncryptionConfigurationNotFoundError':
       return new S3Error(code, undefined, { BucketName: call.bucket });
     case 'NoSuchKey':
       return new S3Error(code, undefined, { Key: call.key });

@@ -55,6 +55,9 @@ export type OperationName =
   | 'GetBucketCors'
   | 'PutBucketCors'
   | 'DeleteBucketCors'
+  | 'GetBucketEncryption'
+  | 'PutBucketEncryption'
+  | 'DeleteBucketEncryption'
   | 'GetBucketWebsite'
   | 'PutBucketWebsite'
   | 'DeleteBucketWebsite'
@@ -115,7 +118,11 @@ export const BUCKET_SUBRESOURCES: Subresources = {
   acl: { GET: 'GetBucketAcl', PUT: 'PutBucketAcl' },
   analytics: configuration('BucketAnalyticsConfiguration'),
   cors: { GET: 'GetBucketCors', PUT: 'PutBucketCors', DELETE: 'DeleteBucketCors' },
-  encryption: configuration('BucketEncryption'),
+  encryption: {
+    GET: 'GetBucketEncryption',
+    PUT: 'PutBucketEncryption',
+    DELETE: 'DeleteBucketEncryption',
+  },
   'intelligent-tiering': configuration('BucketIntelligentTieringConfiguration'),
   inventory: configuration('BucketInventoryConfiguration'),
   lifecycle: {

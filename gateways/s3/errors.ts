@@ -75,6 +75,10 @@ const S3_ERRORS = {
     status: 400,
     message: 'The Content-MD5 or checksum value that you specified is not valid.',
   },
+  InvalidEncryptionAlgorithmError: {
+    status: 400,
+    message: 'The Encryption request you specified is not valid. Supported value: AES256.',
+  },
   InvalidLocationConstraint: { status: 400, message: 'The specified location constraint is not valid.' },
   InvalidObjectState: {
     status: 403,
@@ -163,6 +167,10 @@ const S3_ERRORS = {
   OperationAborted: {
     status: 409,
     message: 'A conflicting conditional operation is currently in progress against this resource. Try again.',
+  },
+  ServerSideEncryptionConfigurationNotFoundError: {
+    status: 404,
+    message: 'The server side encryption configuration was not found',
   },
   OwnershipControlsNotFoundError: {
     status: 404,

@@ -178,6 +178,9 @@ export function storageClassOf(headers: IncomingHttpHeaders): string {
 /** Headers that ask for something unbuilt, with the values that ask for nothing more than what is built. */
 const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   'x-amz-bucket-object-lock-enabled': ['false', 'False', 'FALSE'],
+  'x-amz-server-side-encryption-aws-kms-key-id': [],
+  'x-amz-server-side-encryption-context': [],
+  'x-amz-server-side-encryption-bucket-key-enabled': ['false'],
   'x-amz-write-offset-bytes': [],
   'x-amz-bypass-governance-retention': ['false'],
   'x-amz-mfa': [],
@@ -189,31 +192,16 @@ const UNBUILT: Readonly<Record<string, readonly string[]>> = {
   'x-amz-checksum-xxhash64': [],
   'x-amz-checksum-xxhash128': [],
 };
-const UNBUILT_PREFIXES = [
-  'x-amz-server-side-encryption',
-  'x-amz-copy-source-server-side-encryption',
-  'x-amz-object-lock-',
-];
+const UNBUILT_PREFIX = 'x-amz-object-lock-';
 
 /** Of requests that write. @throws S3Error NotImplemented */
 export function refuseUnbuiltHeaders(headers: IncomingHttpHeaders): void {
   for (const name in headers) {
     if (!name.startsWith('x-amz-') || name.startsWith(METADATA_PREFIX)) continue;
     const built = Object.hasOwn(UNBUILT, name) ? UNBUILT[name] : undefined;
-    const refused = built
-      ? !built.includes(String(headers[name]))
-      : UNBUILT_PREFIXES.some((prefix) => name.startsWith(prefix));
+    const refused = built ? !built.includes(String(headers[name])) : name.startsWith(UNBUILT_PREFIX);
     if (refused) throw new S3Error('NotImplemented', undefined, { Header: name });
   }
-}
-
-/**
- * Of requests that read: the only unbuilt thing that they can ask for is decryption. @throws S3Error
- * NotImplemented
- */
-export function refuseCustomerKey(headers: IncomingHttpHeaders): void {
-  const name = 'x-amz-server-side-encryption-customer-algorithm';
-  if (headers[name] !== undefined) throw new S3Error('NotImplemented', undefined, { Header: name });
 }
 
 /** A text as the characters of a header's value, one per UTF-8 byte; undefined where it cannot be one. */

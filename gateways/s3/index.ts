@@ -11,8 +11,8 @@
 // - Of versioning: MfaDelete; the changing of tags or grants, and the restoring, of a version named by id.
 // - Access: BucketAbac; of policies, tags of principals and buckets, organisations, VPCs and access points as
 //   condition keys (a request has no value under them); the check that a condition key applies to the action.
-// - Configurations of buckets: analytics, encryption, intelligent-tiering, inventory, logging, metadata
-//   tables, metrics, object-lock, replication; accelerate may be Suspended only. Of lifecycles:
+// - Configurations of buckets: analytics, intelligent-tiering, inventory, logging, metadata tables, metrics,
+//   object-lock, replication; accelerate may be Suspended only. Of lifecycles:
 //   transitions, and what is about versions.
 // - Notifications: EventBridge, functions (there is none to name), the test message of a new configuration,
 //   destinations other than webhooks and topics of Kafka without TLS. Copies and forms are told as
@@ -21,7 +21,8 @@
 //   its address.
 // - Of objects: retention and legal hold, SelectObjectContent (also of RestoreObject), torrent, RenameObject,
 //   UpdateObjectEncryption, appends, forms that are signed as in version 2.
-// - Encryption on request (SSE-S3, SSE-KMS, SSE-C): any header that asks for it.
+// - Encryption under keys of a key service (aws:kms, aws:kms:dsse), and what belongs to it; the blocking of
+//   kinds of encryption. A rotated key of a bucket is destroyed with the bucket, not before.
 // - Checksums MD5, SHA512 and XXHASH.
 // - Directory buckets, access points, sessions (CreateSession).
 //
@@ -36,6 +37,8 @@
 //   as restored for ever.
 // - Destinations of notifications are the operator's; one that is not there is refused also where the
 //   request says not to look (x-amz-skip-destination-validation).
+// - A bucket encrypts by default once it is told to; Amazon's all do. BucketKeyEnabled is kept and changes
+//   nothing: every bucket that encrypts has its own key. encryption.ts says over what customers' keys come.
 // - Who pays for requests is stored and returned, and has no effect: nobody does.
 // - GetObjectAttributes lists the parts of an object also where they have no checksums.
 // - DeleteObject and DeleteObjects know the conditions on size and time that S3 has for directory buckets.

@@ -118,10 +118,10 @@ test('addresses that cannot be are refused', async (t) => {
 });
 
 test('what is not built is NotImplemented, and never ignored', async (t) => {
-  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { encryption: '' } });
+  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { notification: '' } });
   t.is(errorOf(config), 'NotImplemented 501');
   for (const more of [
-    { ServerSideEncryption: 'AES256' },
+    { ServerSideEncryption: 'aws:kms' as const },
     {
       ObjectLockMode: 'GOVERNANCE',
       ObjectLockRetainUntilDate: new Date(),

@@ -2,7 +2,13 @@
 // bytes of its own in it, and dynamic ones by a prefix; and that S3 reads each as one object.
 
 import { createHash } from 'node:crypto';
-import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutBucketEncryptionCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import test from 'ava';
 import { SwiftServer } from '#tests/support/swift-server.ts';
 
@@ -177,4 +183,37 @@ test('many are deleted by one request', async (t) => {
     ...{ 'Number Deleted': 3, 'Number Not Found': 1, 'Response Body': '' },
     ...{ 'Response Status': '400 Bad Request', Errors: [['/parts', '409 Conflict']] },
   });
+});
+
+test('what is encrypted reads as what it is, but where only its writer has the key', async (t) => {
+  await server.call('PUT', '/sealed');
+  const there = { Bucket: 'sealed' };
+  const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } } as const;
+  const ServerSideEncryptionConfiguration = { Rules: [rule] };
+  await server.s3.send(new PutBucketEncryptionCommand({ ...there, ServerSideEncryptionConfiguration }));
+  await server.call('PUT', '/sealed/a', { body: 'first ' });
+  const head = await server.s3.send(new HeadObjectCommand({ ...there, Key: 'a' }));
+  t.is(head.ServerSideEncryption, 'AES256', 'the default of the bucket holds in this dialect too');
+  await server.s3.send(new PutObjectCommand({ ...there, Key: 'b', Body: 'second' }));
+  const joined = [{ path: '/sealed/a' }, { path: '/parts/c' }, { path: '/sealed/b', range: '1-3' }];
+  t.is((await putManifest('sealed', joined)).status, 201);
+  t.is((await server.call('GET', '/whole/sealed')).text, 'first cceco');
+  t.is(await readByS3('sealed', 'bytes=4-8'), 't cce');
+  const copied = await server.call('PUT', '/whole/copied', { headers: { 'X-Copy-From': '/sealed/b' } });
+  t.is(copied.status, 201);
+  t.is((await server.call('GET', '/whole/copied')).text, 'second');
+  const SSECustomerKey = 'k'.repeat(32);
+  const SSECustomerKeyMD5 = createHash('md5').update(SSECustomerKey).digest('base64');
+  const own = { SSECustomerAlgorithm: 'AES256', SSECustomerKey, SSECustomerKeyMD5 };
+  await server.s3.send(new PutObjectCommand({ ...there, Key: 'own', Body: 'hidden', ...own }));
+  const refused = await server.call('GET', '/sealed/own');
+  t.is(refused.status, 409);
+  t.regex(refused.text, /key of its writer/);
+  t.is((await server.call('HEAD', '/sealed/own')).status, 200);
+  const copy = await server.call('PUT', '/whole/copy', { headers: { 'X-Copy-From': '/sealed/own' } });
+  t.is(copy.status, 409);
+  await putManifest('hidden', [{ path: '/parts/c' }, { path: '/sealed/own' }]);
+  t.is((await server.call('GET', '/whole/hidden')).status, 409);
+  const containers = await server.call('HEAD', '/sealed');
+  for (const [name] of containers.headers) t.notRegex(name, /encrypt|cryption/);
 });

@@ -1,6 +1,6 @@
 // Owns the questions "which uploads are under way?" and "which parts has this one?".
 
-import type { Tags } from '#core/objects/objects.events.ts';
+import type { Encryption, Tags } from '#core/objects/objects.events.ts';
 import { parts, uploads } from '#core/objects/uploads.events.ts';
 import { foldedPage } from '../store/folded-page.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
@@ -31,6 +31,7 @@ export interface StoredUpload {
   readonly checksumType?: string;
   readonly tags?: Tags;
   readonly grants?: string;
+  readonly encryption?: Encryption;
   readonly startedMs: number;
   /** Revision of the upload's stream: the guard of its parts and of its completion. */
   readonly revision: number;
@@ -43,6 +44,7 @@ export interface StoredPart {
   readonly chunkBytes: number;
   readonly etag: string;
   readonly checksum?: string;
+  readonly sealedKey?: string;
   readonly modifiedMs: number;
 }
 

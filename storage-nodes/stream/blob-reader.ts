@@ -7,6 +7,7 @@
 import { assert } from '#core/kernel/assert.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { ChunkClient } from '#storage-nodes/client/blob-client.ts';
+import { ciphered } from './blob-cipher.ts';
 import type { BlobExtent, BlobTarget } from './blob-stream.ts';
 import { type ChunkPiece, ChunkPieces } from './chunk-pieces.ts';
 import type { Lease, StreamMemory } from './stream-memory.ts';
@@ -103,5 +104,5 @@ export async function readPiece(
 ): Promise<Uint8Array> {
   const bytes = await chunks.read(piece.id, piece.offset, piece.length, buffer);
   assert(bytes.length === piece.length, 'the client reads what it was asked for');
-  return bytes;
+  return piece.cipher ? ciphered(piece.cipher.key, piece.cipher.offset, bytes, buffer) : bytes;
 }

@@ -40,6 +40,10 @@ export interface BlobWriteRequest {
   readonly digests: readonly DigestAlgorithm[];
   /** Of the blob that is made: fresh, and nobody else's. The stream makes one where it is absent. */
   readonly blob?: string;
+  /**
+   * That the bytes are to be stored under (blob-cipher.ts): no other blob's. Digests are of the plain bytes.
+   */
+  readonly key?: Uint8Array;
 }
 
 export interface WrittenBlob {
@@ -55,6 +59,8 @@ export interface BlobExtent {
   readonly blob: string;
   readonly sizeBytes: number;
   readonly chunkBytes: number;
+  /** That it was written with, if any. */
+  readonly key?: Uint8Array;
 }
 
 /** Where bytes of a read go; e.g. an HTTP response. */

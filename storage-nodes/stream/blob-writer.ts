@@ -4,7 +4,8 @@
 // Budget per chunk of 1 MiB: each byte copied once (from the source into the chunk, unless the source put it
 // there; of a push that meets a full buffer, the rest once more), read once for the block CRCs and once for
 // each digest; three promises, six small objects. A small body: the promise of the write and two reactions to
-// the client's; one buffer of its size.
+// the client's; one buffer of its size. With a key it is
+// ciphered where it is, once it was digested: before, the digest needs the plain bytes.
 //
 // Every event (bytes, end, failure, budget, put, digest) is recorded, then #advance() does what has
 // become possible.
@@ -15,8 +16,9 @@ import { newId } from '#core/kernel/ids.ts';
 import { limits } from '#core/kernel/limits.ts';
 import type { Random } from '#core/kernel/random.ts';
 import { blockChecksums } from '#storage-nodes/chunks/block-checksums.ts';
-import { chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
+import { type ChunkId, chunkIdOf } from '#storage-nodes/chunks/chunk-store.ts';
 import type { ChunkClient, QuorumPut } from '#storage-nodes/client/blob-client.ts';
+import { ciphered } from './blob-cipher.ts';
 import type { BlobWriteRequest, ByteSink, WrittenBlob } from './blob-stream.ts';
 import type { BudgetWaiter } from './byte-budget.ts';
 import { type DigestPool, type Digests, digestOnce, type RunningDigest } from './digest.ts';
@@ -221,6 +223,7 @@ export class BlobWriter implements ByteSink {
     this.#lease = undefined;
     this.#filledBytes = 0;
     if (this.#handedOn === 0) this.#blob = this.#request.blob ?? newId(this.#parts.random);
+    const offset = this.#handedOn * limits.chunkBytes;
     const id = chunkIdOf(this.#blob, this.#handedOn++);
     this.#notLetGo++;
     let holders = 1;
@@ -243,14 +246,34 @@ export class BlobWriter implements ByteSink {
         },
       );
     }
-    if (this.#failure !== undefined) letGo();
-    else this.#put({ id, data, checksums: blockChecksums(data), owner: this.#request.owner }, letGo);
+    if (this.#failure !== undefined) {
+      letGo();
+      return;
+    }
+    const { key } = this.#request;
+    if (key === undefined) this.#put(id, data, letGo);
+    else if (digested === undefined) this.#put(id, ciphered(key, offset, data, data), letGo);
+    else {
+      this.#notDurable++;
+      digested.then(
+        () => {
+          this.#notDurable--;
+          if (this.#failure === undefined) this.#put(id, ciphered(key, offset, data, data), letGo);
+          else letGo();
+        },
+        () => {
+          this.#notDurable--;
+          letGo();
+        },
+      );
+    }
   }
 
-  #put(chunk: Parameters<ChunkClient['put']>[0], letGo: (put?: QuorumPut) => void): void {
+  #put(id: ChunkId, data: Uint8Array, letGo: (put?: QuorumPut) => void): void {
+    const { owner } = this.#request;
     let put: QuorumPut;
     try {
-      put = this.#parts.chunks.put(chunk);
+      put = this.#parts.chunks.put({ id, data, checksums: blockChecksums(data), owner });
     } catch (error) {
       this.#fail(error);
       letGo();

@@ -8,6 +8,8 @@ export interface ChunkPiece {
   readonly id: ChunkId;
   readonly offset: number;
   readonly length: number;
+  /** Of an enciphered blob: its key, and where the piece begins in the blob. */
+  readonly cipher?: { readonly key: Uint8Array; readonly offset: number };
 }
 
 /** The pieces one after another: a body of terabytes has too many for a list. */
@@ -36,14 +38,16 @@ export class ChunkPieces {
     if (this.#leftBytes === 0) return undefined;
     const extent = this.#extents[this.#extent];
     assert(extent, 'a range ends where the extents end');
-    const { blob, sizeBytes, chunkBytes } = extent;
+    const { blob, sizeBytes, chunkBytes, key } = extent;
+    const at = this.#offset;
     const index = Math.floor(this.#offset / chunkBytes);
     const offset = this.#offset - index * chunkBytes;
     const length = Math.min(chunkBytes - offset, sizeBytes - this.#offset, this.#leftBytes);
     this.#offset += length;
     this.#leftBytes -= length;
     this.#skipFinishedExtents();
-    return { id: chunkIdOf(blob, index), offset, length };
+    const id = chunkIdOf(blob, index);
+    return key ? { id, offset, length, cipher: { key, offset: at } } : { id, offset, length };
   }
 
   #skipFinishedExtents(): void {

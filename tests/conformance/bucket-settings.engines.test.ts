@@ -2,11 +2,11 @@
 // attributes, lifecycles, browsers' forms and websites.
 
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { runEngine } from '#tests/support/engine.ts';
-import { temporaryDirectory } from '#tests/support/program-process.ts';
+import { runStrata, temporaryDirectory } from '#tests/support/program-process.ts';
 import { signedForm } from '#tests/support/signed-requests.ts';
 import { StrataProcess } from '#tests/support/strata-process.ts';
 
@@ -142,4 +142,34 @@ test.serial('a website, by curl', async (t) => {
   t.is(statusOf(home), '200', home);
   t.true(home.endsWith('hello'));
   await s3api('delete-bucket-website');
+});
+
+test.serial("encryption by default, by request, and by a key of one's own", async (t) => {
+  const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } };
+  const configuration = JSON.stringify({ Rules: [rule] });
+  await s3api('put-bucket-encryption', '--server-side-encryption-configuration', configuration);
+  const known = await s3api('get-bucket-encryption');
+  t.like(known.ServerSideEncryptionConfiguration.Rules[0], rule);
+  t.is((await put('by-default')).ServerSideEncryption, 'AES256');
+  const s3 = (...args: string[]) =>
+    runEngine('aws', ['--endpoint-url', strata.endpoint, 's3', 'cp', ...args], environment());
+  const [from, to] = [join(directory, 'large'), join(directory, 'back')];
+  // Large enough for the CLI to send it in parts.
+  writeFileSync(from, Buffer.alloc(20_000_000, 'plain as day '));
+  const key = 'k'.repeat(32);
+  for (const [name, flags] of [
+    ['sse', ['--sse', 'AES256']],
+    ['sse-c', ['--sse-c', 'AES256', '--sse-c-key', key]],
+  ] as const) {
+    const address = `s3://${BUCKET}/${name}`;
+    await s3(from, address, ...flags);
+    await s3(address, to, ...(name === 'sse' ? [] : flags));
+    t.true(readFileSync(to).equals(readFileSync(from)), name);
+  }
+  await t.throwsAsync(s3(`s3://${BUCKET}/sse-c`, to), { message: /400/ });
+  const rotated = await runStrata(['bucket', 'rotate-key', BUCKET, '--data', strata.data]);
+  t.is(rotated.code, 0, rotated.stderr);
+  await s3(`s3://${BUCKET}/sse`, to);
+  t.true(readFileSync(to).equals(readFileSync(from)));
+  await s3api('delete-bucket-encryption');
 });

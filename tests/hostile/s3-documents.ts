@@ -51,6 +51,13 @@ export function website(): string {
   return `<WebsiteConfiguration ${NAMESPACE}>${index}${rules}</WebsiteConfiguration>`;
 }
 
+export function encryption(): string {
+  const byDefault = '<SSEAlgorithm>AES256</SSEAlgorithm>';
+  const rule = `<ApplyServerSideEncryptionByDefault>${byDefault}</ApplyServerSideEncryptionByDefault>`;
+  const root = 'ServerSideEncryptionConfiguration';
+  return `<${root} ${NAMESPACE}><Rule>${rule}<BucketKeyEnabled>true</BucketKeyEnabled></Rule></${root}>`;
+}
+
 export function lifecycle(): string {
   const filter = '<Filter><Tag><Key>a</Key><Value>b</Value></Tag></Filter>';
   const rule = `<ID>r</ID><Status>Enabled</Status>${filter}<Expiration><Days>9</Days></Expiration>`;

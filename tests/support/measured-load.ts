@@ -14,6 +14,8 @@ export interface Load {
   readonly clients: number;
   readonly seconds: number;
   readonly keys: number;
+  /** Made where it is not there; default: bench. */
+  readonly bucket?: string;
 }
 
 /** What the generator says. */

@@ -13,6 +13,7 @@ import { type ServiceContext, untilCaughtUp } from '#services/context.ts';
 import { createCloud } from '#services/create-cloud.ts';
 import { Expirer } from '#services/expirer.ts';
 import type { Identity, IdentityOptions } from '#services/identity/identity.ts';
+import type { KeyKeeper } from '#services/key-keeper.ts';
 import { LifecycleKeeper } from '#services/lifecycle-keeper.ts';
 import { WritesInFlight } from '#services/writes-in-flight.ts';
 import { createBlobStream } from '#storage-nodes/stream/create-blob-stream.ts';
@@ -30,6 +31,7 @@ export interface MemoryCloud {
   readonly chunks: MemoryChunkClient;
   readonly expirer: Expirer;
   readonly lifecycle: LifecycleKeeper;
+  readonly keyKeeper: KeyKeeper;
   close(): Promise<void>;
 }
 

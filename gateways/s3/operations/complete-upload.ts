@@ -20,6 +20,7 @@ import {
   multipartEtag,
 } from '../checksums.ts';
 import { unquoted, writeConditionOf } from '../conditions.ts';
+import { addEncryption, uploadKeyOf } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
 import { malformed, readXml, type XmlElement, XmlWriter } from '../xml.ts';
@@ -51,6 +52,7 @@ async function complete(call: S3Call, bytes: Uint8Array): Promise<SlowAnswer> {
     return completedBefore(call, uploadId, listed);
   }
   const upload = accept(call, found);
+  uploadKeyOf(call, upload, true);
   const parts = listed.map((part) => expectedPart(part, upload));
   checkChecksumType(call, upload);
   const outcome = await uploads.complete(call.caller, {
@@ -66,6 +68,7 @@ async function complete(call: S3Call, bytes: Uint8Array): Promise<SlowAnswer> {
   const object = accept(call, outcome, condition);
   const { document, headers = [] } = resultOf(call, object);
   const told = [...headers];
+  addEncryption(told, call, object);
   addExpiration(told, call, object);
   return { document, headers: told };
 }

@@ -8,6 +8,7 @@ import { authorise } from '../access/authorise.ts';
 import { accept, header, Query, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
+import { addEncryption, encryptionOf, etagUnder, openedAsSource, uploadKeyOf } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { type ObjectHeaders, objectHeadersOf, REDIRECT_LOCATION, storageClassOf } from '../headers.ts';
 import { copySourceOf } from '../keys.ts';
@@ -31,13 +32,19 @@ async function copy(call: S3Call): Promise<SlowAnswer> {
   const condition = writeConditionOf(headers);
   const replaces = replacesMetadata(call);
   const algorithmAsked = checksumAlgorithmOf(header(call, 'x-amz-checksum-algorithm'));
+  const encryption = encryptionOf(call);
+  const customerKey = encryption?.by === 'customer' ? encryption.key : undefined;
   const { address, object: from } = await sourceObject(call);
   const storageClass = storageClassOf(headers);
   const algorithm = algorithmAsked ?? ownAlgorithm(from);
   const onItself = address.bucket === bucket && address.key === key;
   const redirects = headers[REDIRECT_LOCATION] !== undefined;
   const changes =
-    replaces || redirects || storageClass !== from.storageClass || algorithm !== ownAlgorithm(from);
+    replaces ||
+    redirects ||
+    encryption !== undefined ||
+    storageClass !== from.storageClass ||
+    algorithm !== ownAlgorithm(from);
   if (onItself && address.versionId === undefined && !changes) throw copyOnItself();
   if (from.sizeBytes > limits.s3PutBytes) throw sourceTooLarge();
   const tags = replacesTags(headers) ? headerTagsOf(headers) : from.tags;
@@ -50,8 +57,9 @@ async function copy(call: S3Call): Promise<SlowAnswer> {
     source: objects.source(from, 0, from.sizeBytes),
     digests: algorithm ? ['md5', algorithm] : ['md5'],
     condition,
+    ...(encryption && { encryption }),
     describe: ({ digests }) => {
-      const etag = hex(digests.md5);
+      const etag = etagUnder(customerKey, hex(digests.md5));
       const described = { contentType, headers: kept, metadata, storageClass, etag, ...more };
       if (!algorithm) return described;
       const checksum = base64(digests[algorithm]);
@@ -65,6 +73,7 @@ async function copy(call: S3Call): Promise<SlowAnswer> {
   addChecksumElements(xml, object);
   const told = sourceVersion(from);
   if (object.version !== undefined) told.push('x-amz-version-id', object.version);
+  addEncryption(told, call, object);
   addExpiration(told, call, object);
   return { document: xml.document(), headers: told };
 }
@@ -91,6 +100,7 @@ async function copyPart(call: S3Call): Promise<SlowAnswer> {
   const partNumber = partNumberOf(call.query.get('partNumber') ?? '');
   const uploadId = call.query.get('uploadId') ?? '';
   const upload = accept(call, await uploads.get(call.caller, call.bucket, call.key, uploadId));
+  const customerKey = uploadKeyOf(call, upload);
   const { object: from } = await sourceObject(call);
   const range = copyRangeOf(header(call, 'x-amz-copy-source-range'), from.sizeBytes) ?? {
     offset: 0,
@@ -101,10 +111,11 @@ async function copyPart(call: S3Call): Promise<SlowAnswer> {
   const outcome = await uploads.putPart(call.caller, {
     upload,
     partNumber,
+    ...(customerKey && { customerKey }),
     source: objects.source(from, range.offset, range.length),
     digests: algorithm ? ['md5', algorithm] : ['md5'],
     describe: ({ digests }) => ({
-      etag: hex(digests.md5),
+      etag: etagUnder(customerKey, hex(digests.md5)),
       ...(algorithm && { checksum: base64(digests[algorithm]) }),
     }),
   });
@@ -113,7 +124,9 @@ async function copyPart(call: S3Call): Promise<SlowAnswer> {
     .plain('LastModified', isoDate(part.modifiedMs))
     .element('ETag', `"${part.etag}"`);
   addChecksumElements(xml, { checksumAlgorithm: algorithm, checksum: part.checksum });
-  return { document: xml.document(), headers: sourceVersion(from) };
+  const told = sourceVersion(from);
+  addEncryption(told, call, upload);
+  return { document: xml.document(), headers: told };
 }
 
 /** The object to copy, if its conditions hold. @throws S3Error */
@@ -136,7 +149,7 @@ async function sourceObject(
   if (versionId !== undefined && (await versionOf(from, versionId)).deletion) throw copyOfDeletion();
   const object = await objectOf(from);
   judgeCopySource(call.headers, object);
-  return { address, object };
+  return { address, object: openedAsSource(call, object) };
 }
 
 function replacesMetadata(call: S3Call): boolean {

@@ -3,8 +3,8 @@
 import type { Segment } from '#core/objects/objects.events.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { header, type S3Call } from '../call.ts';
+import { openedBy } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { refuseCustomerKey } from '../headers.ts';
 import { answerHeaders, httpDate, replyXml } from '../reply.ts';
 import { XmlWriter } from '../xml.ts';
 import { addChecksumElements } from './checksum-elements.ts';
@@ -15,9 +15,8 @@ const ATTRIBUTES = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSi
 type Attribute = (typeof ATTRIBUTES)[number];
 
 export async function getObjectAttributes(call: S3Call): Promise<void> {
-  refuseCustomerKey(call.headers);
   const wanted = wantedOf(call);
-  const object = await objectOf(call);
+  const object = openedBy(call, await objectOf(call));
   const xml = new XmlWriter('GetObjectAttributesResponse');
   // In the order of the schema, whatever that of the request.
   if (wanted.has('ETag')) xml.element('ETag', object.etag);

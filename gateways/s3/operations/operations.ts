@@ -6,6 +6,7 @@ import type { S3Call } from '../call.ts';
 import type { OperationName } from '../detect.ts';
 import { bucketTags } from '../settings/bucket-tags.ts';
 import { crossOrigin } from '../settings/cross-origin.ts';
+import { encryption } from '../settings/encryption.ts';
 import { lifecycle } from '../settings/lifecycle.ts';
 import { notification } from '../settings/notification.ts';
 import { ownership } from '../settings/ownership.ts';
@@ -99,6 +100,9 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   GetBucketCors: { needs: 'read-bucket', run: getting(crossOrigin) },
   PutBucketCors: { needs: 'describe-bucket', run: putting(crossOrigin) },
   DeleteBucketCors: { needs: 'describe-bucket', run: deleting(crossOrigin) },
+  GetBucketEncryption: { needs: 'describe-bucket', run: getting(encryption) },
+  PutBucketEncryption: { needs: 'describe-bucket', run: putting(encryption) },
+  DeleteBucketEncryption: { needs: 'describe-bucket', run: deleting(encryption) },
   GetBucketWebsite: { needs: 'read-bucket', run: getting(website) },
   PutBucketWebsite: { needs: 'describe-bucket', run: putting(website) },
   DeleteBucketWebsite: { needs: 'describe-bucket', run: deleting(website) },

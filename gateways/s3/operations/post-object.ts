@@ -13,6 +13,7 @@ import type { Authenticated } from '../auth/authenticate.ts';
 import { signerOf } from '../auth/form-signature.ts';
 import { accept, Query, type S3Call } from '../call.ts';
 import { addChecksumHeaders, BodyChecks } from '../checksums.ts';
+import { addEncryption, encryptionOf, etagUnder } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { type Form, formOf, headersOf, notAForm } from '../forms/form-fields.ts';
 import { judgeForm, type PostPolicy, postPolicyOf } from '../forms/policy-document.ts';
@@ -93,6 +94,8 @@ async function put(
     ...listed,
     ...(tags && { tags }),
   };
+  const encryption = encryptionOf(call);
+  const customerKey = encryption?.by === 'customer' ? encryption.key : undefined;
   const checks = new BodyChecks(headers, call.auth);
   const source = Object.assign(sourceOf(file), { trailers: {} });
   const outcome = await call.gateway.cloud.objects.put(caller, {
@@ -101,8 +104,10 @@ async function put(
     source,
     digests: checks.digests,
     condition: {},
+    ...(encryption && { encryption }),
     describe: (written) => {
-      const { etag, checksum } = checks.verify(written, source);
+      const { etag: md5, checksum } = checks.verify(written, source);
+      const etag = etagUnder(customerKey, md5);
       const { algorithm } = checks;
       if (algorithm === undefined || checksum === undefined) return { ...described, etag };
       return { ...described, etag, checksumAlgorithm: algorithm, checksum, checksumType: 'full-object' };
@@ -143,6 +148,7 @@ function reply(fields: ReadonlyMap<string, string>, { call, object }: Stored): v
   const headers = answerHeaders(call);
   headers.push('ETag', `"${etag}"`);
   addChecksumHeaders(headers, object);
+  addEncryption(headers, call, object);
   addExpiration(headers, call, object);
   if (redirect) {
     for (const [name, value] of Object.entries({ bucket: call.bucket, key, etag: `"${etag}"` })) {

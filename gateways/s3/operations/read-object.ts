@@ -6,8 +6,9 @@ import type { StoredObject } from '#projections/objects-by-key/objects-by-key.qu
 import { header, type S3Call } from '../call.ts';
 import { addChecksumHeaders } from '../checksums.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
+import { addEncryption, openedBy } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import { addObjectHeaders, headerText, isArchived, refuseCustomerKey } from '../headers.ts';
+import { addObjectHeaders, headerText, isArchived } from '../headers.ts';
 import { type ByteRange, rangeOf } from '../ranges.ts';
 import { answerHeaders, httpDate, replyEmpty, replyHead } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
@@ -31,8 +32,9 @@ export const headObject = getObject;
 
 /** Answers a GET or a HEAD. */
 export async function readObject(call: S3Call, object: StoredObject): Promise<void> {
-  const reading = plan(call, object);
-  if (reading) await sendObject(call, object, reading);
+  const opened = openedBy(call, object);
+  const reading = plan(call, opened);
+  if (reading) await sendObject(call, opened, reading);
 }
 
 export async function sendObject(call: S3Call, object: StoredObject, reading: Reading): Promise<void> {
@@ -45,7 +47,6 @@ export async function sendObject(call: S3Call, object: StoredObject, reading: Re
 
 /** Judges conditions and range. Undefined: it is answered already, with 304. */
 function plan(call: S3Call, object: StoredObject): Reading | undefined {
-  refuseCustomerKey(call.headers);
   const headers = answerHeaders(call);
   headers.push('ETag', `"${object.etag}"`, 'Last-Modified', httpDate(object.modifiedMs));
   if (object.version !== undefined) headers.push('x-amz-version-id', object.version);
@@ -62,6 +63,7 @@ function plan(call: S3Call, object: StoredObject): Reading | undefined {
     if (isArchived(object.storageClass)) headers.push('x-amz-restore', RESTORED_FOR_EVER);
   }
   if (object.tags) headers.push('x-amz-tagging-count', String(tagCount(object.tags)));
+  addEncryption(headers, call, object);
   addExpiration(headers, call, object);
   if (asked) headers.push('Content-Range', contentRange(asked, object.sizeBytes));
   const { part } = asked ?? {};

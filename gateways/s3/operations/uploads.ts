@@ -15,6 +15,7 @@ import {
   checksumMismatch,
   isChecksumAlgorithm,
 } from '../checksums.ts';
+import { addEncryption, encryptionOf, etagUnder, uploadKeyOf } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, isoDate, replyEmpty, replyXml } from '../reply.ts';
@@ -30,6 +31,7 @@ export async function createMultipartUpload(call: S3Call): Promise<void> {
   const { headers, bucket, key } = call;
   const checksum = uploadChecksumOf(call);
   const tags = headerTagsOf(headers);
+  const encryption = encryptionOf(call);
   const { caller, listed } = await writingOf(call);
   const outcome = await call.gateway.cloud.uploads.start(caller, {
     bucket,
@@ -38,12 +40,14 @@ export async function createMultipartUpload(call: S3Call): Promise<void> {
     storageClass: storageClassOf(headers),
     ...listed,
     ...(tags && { tags }),
+    ...(encryption && { encryption }),
     ...(checksum && { checksumAlgorithm: checksum.algorithm, checksumType: checksum.type }),
   });
   const upload = accept(call, outcome);
   const { uploadId } = upload;
   const answer = answerHeaders(call);
   addAbortion(answer, call, upload);
+  addEncryption(answer, call, upload);
   if (checksum) {
     answer.push('x-amz-checksum-algorithm', CHECKSUMS[checksum.algorithm].name);
     answer.push('x-amz-checksum-type', CHECKSUM_TYPES[checksum.type]);
@@ -102,20 +106,24 @@ export async function uploadPart(call: S3Call): Promise<void> {
   if (expected && actual !== expected && (actual || upload.checksumType === 'composite')) {
     throw checksumMismatch(expected, actual);
   }
+  const customerKey = uploadKeyOf(call, upload);
   const source = objectBody(call);
   const outcome = await call.gateway.cloud.uploads.putPart(call.caller, {
     upload,
     partNumber,
     source,
     digests: checks.digests,
+    ...(customerKey && { customerKey }),
     describe: (written) => {
-      const { etag, checksum } = checks.verify(written, source);
+      const { etag: md5, checksum } = checks.verify(written, source);
+      const etag = etagUnder(customerKey, md5);
       return checksum === undefined ? { etag } : { etag, checksum };
     },
   });
   const part = accept(call, outcome);
   const answer = answerHeaders(call);
   answer.push('ETag', `"${part.etag}"`);
+  addEncryption(answer, call, upload);
   addChecksumHeaders(answer, { checksumAlgorithm: checks.algorithm, checksum: part.checksum });
   replyEmpty(call, 200, answer);
 }

@@ -14,6 +14,7 @@ import {
   judgeDeletion,
   writeConditionOf,
 } from '../conditions.ts';
+import { addEncryption, encryptionOf, etagUnder } from '../encryption.ts';
 import { type ObjectHeaders, objectHeadersOf, storageClassOf } from '../headers.ts';
 import { answerHeaders, replyEmpty } from '../reply.ts';
 import { addExpiration } from '../settings/lifecycle.ts';
@@ -30,6 +31,8 @@ export async function putObject(call: S3Call): Promise<void> {
   const { caller, listed } = writing instanceof Promise ? await writing : writing;
   if (listed.grants !== undefined) described.grants = listed.grants;
   const condition = writeConditionOf(headers);
+  const encryption = encryptionOf(call);
+  const customerKey = encryption?.by === 'customer' ? encryption.key : undefined;
   const checks = new BodyChecks(headers, call.auth);
   const source = objectBody(call);
   const outcome = await call.gateway.cloud.objects.put(caller, {
@@ -38,8 +41,10 @@ export async function putObject(call: S3Call): Promise<void> {
     source,
     digests: checks.digests,
     condition,
+    ...(encryption && { encryption }),
     describe: (written) => {
-      const { etag, checksum } = checks.verify(written, source);
+      const { etag: md5, checksum } = checks.verify(written, source);
+      const etag = etagUnder(customerKey, md5);
       if (checks.algorithm === undefined || checksum === undefined) return { ...described, etag };
       return {
         ...described,
@@ -55,6 +60,7 @@ export async function putObject(call: S3Call): Promise<void> {
   answer.push('ETag', `"${object.etag}"`);
   if (object.version !== undefined) answer.push('x-amz-version-id', object.version);
   addChecksumHeaders(answer, object);
+  addEncryption(answer, call, object);
   addExpiration(answer, call, object);
   replyEmpty(call, 200, answer);
 }

@@ -7,6 +7,7 @@ import { escapeXml } from '#gateways/edge/xml-text.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { asTold, authorise } from '../access/authorise.ts';
 import { accept, type GatewayContext, living, Query, type S3Call } from '../call.ts';
+import { checkOpen } from '../encryption.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
 import { addObjectHeaders, headerText, REDIRECT_LOCATION } from '../headers.ts';
@@ -109,6 +110,7 @@ async function serveErrorPage(page: PageCall, call: S3Call, failure: S3Failure):
   let object: StoredObject;
   try {
     object = await objectOf(call);
+    checkOpen(object);
   } catch (error) {
     const second = failureOf(error);
     if (!second || second.status >= 500) throw error;

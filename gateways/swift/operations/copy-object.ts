@@ -13,6 +13,7 @@ import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, httpDate, lastModifiedMs, replyDone } from '../reply.ts';
 import { keepReplaced } from './archives.ts';
 import { foundBy, foundThere, judgeParts, living, targetOf } from './find-object.ts';
+import { checkOpen } from './read-object.ts';
 import { addVersion, askedVersion } from './versions.ts';
 
 /** `COPY`: from what is addressed to the destination. */
@@ -102,6 +103,7 @@ async function sourceOfCopy(from: SwiftCall, asIs: boolean): Promise<CopySource>
   }
   const { call, object } = await foundBy(from, version);
   await judgeParts(call, object);
+  checkOpen(object);
   if (!asIs || version !== undefined) return { source: object, isLink: false };
   const stored = accept(await objects.stored(call.caller, call.container, call.object));
   return { source: living(call, stored), isLink: false };

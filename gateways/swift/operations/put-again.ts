@@ -4,6 +4,7 @@
 import type { Rejection } from '#core/kernel/decider.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import type { Caller, ContentDraft, ObjectRejection, Objects } from '#services/cloud.ts';
+import { checkOpen } from './read-object.ts';
 
 export function putAgain(
   objects: Objects,
@@ -11,12 +12,14 @@ export function putAgain(
   object: StoredObject,
   to: { readonly container: string; readonly object: string },
 ): Promise<StoredObject | Rejection<ObjectRejection>> {
-  const { segments, bucket } = object;
+  checkOpen(object);
+  const { segments, bucket, encryption } = object;
   const ownBytes = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return objects.put(caller, {
     bucket: to.container,
     key: to.object,
-    source: objects.source({ segments, bucket }, 0, ownBytes),
+    source: objects.source({ segments, bucket, ...(encryption && { encryption }) }, 0, ownBytes),
+    ...(encryption && { encryption: { by: 'cloud' } }),
     digests: [],
     condition: {},
     describe: () => draftOf(object),

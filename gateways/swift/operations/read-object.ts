@@ -5,6 +5,7 @@ import { ResponseBody } from '#gateways/edge/response-body.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { header, type SwiftCall } from '../call.ts';
 import { ifRangeHolds, judgeRead } from '../conditions.ts';
+import { SwiftError } from '../errors.ts';
 import { objectAnswer } from '../headers.ts';
 import { pathOf } from '../paths.ts';
 import { type ByteRange, rangesOf } from '../ranges.ts';
@@ -22,6 +23,7 @@ export async function readObject(call: SwiftCall): Promise<void> {
   const { object } = found;
   if (call.query.get('multipart-manifest') === 'get' && (await showManifest(found.call, object))) return;
   await judgeParts(found.call, object);
+  if (call.request.method === 'GET') checkOpen(object);
   const plain = objectAnswer(call, object);
   const headers = call.signed ? signedAnswer(plain, call.signed, call.object) : plain;
   if (found.call !== call) headers.push('Content-Location', pathOf(found.call));
@@ -37,6 +39,12 @@ export async function readObject(call: SwiftCall): Promise<void> {
   const body = new ResponseBody(call.response, status, complete(call, headers), range.length);
   await objects.read(object, range.offset, range.length, body);
   body.end();
+}
+
+/** This dialect has no way to bring a key. @throws SwiftError */
+export function checkOpen({ encryption }: StoredObject): void {
+  if (encryption?.by !== 'customer') return;
+  throw new SwiftError(409, 'The object is encrypted under a key of its writer, who can read it by S3.');
 }
 
 /** Whether it is answered already, with 304 or 412. */

@@ -18,7 +18,7 @@ import { type Address, encodedPath } from '../paths.ts';
 import { inTurn } from '../rate-limits.ts';
 import { answerHeaders, complete, HTML, isoDate, replyHead, replyText } from '../reply.ts';
 import { foundBy, judgeParts } from './find-object.ts';
-import { readObject } from './read-object.ts';
+import { checkOpen, readObject } from './read-object.ts';
 
 interface Web {
   readonly index: string | undefined;
@@ -124,6 +124,7 @@ async function replyMissing(call: SwiftCall, { error }: Web): Promise<void> {
   const found = await foundBy({ ...call, object: key });
   const { object: page } = found;
   await judgeParts(found.call, page);
+  checkOpen(page);
   const headers = [...objectAnswer(call, page), 'Content-Length', String(page.sizeBytes)];
   if (call.request.method === 'HEAD' || page.sizeBytes === 0) return replyHead(call, 404, headers);
   const body = new ResponseBody(call.response, 404, complete(call, headers), page.sizeBytes);
