@@ -77,5 +77,5 @@ test('what is not built of buckets and objects says so by its own name', (t) => 
     t.regex(route(`GET /b/k?${name}`), /^NotImplemented Get\w+/, name);
   }
   t.regex(route('POST /b/k?select&select-type=2'), /^NotImplemented/);
-  t.is(route('PUT /b?notification'), 'NotImplemented PutBucketNotificationConfiguration');
+  t.is(route('PUT /b?replication'), 'NotImplemented PutBucketReplication');
 });

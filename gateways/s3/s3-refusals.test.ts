@@ -118,7 +118,7 @@ test('addresses that cannot be are refused', async (t) => {
 });
 
 test('what is not built is NotImplemented, and never ignored', async (t) => {
-  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { notification: '' } });
+  const config = await server.raw({ method: 'GET', path: `/${Bucket}`, query: { replication: '' } });
   t.is(errorOf(config), 'NotImplemented 501');
   for (const more of [
     { ServerSideEncryption: 'aws:kms' as const },
