@@ -1,5 +1,5 @@
-// Owns what is generated from the lifecycle tables: the .proto files and docs/lifecycles.md. `--check` writes
-// nothing and fails when a page is stale. Neither ever lets a published number change its meaning.
+// Owns what is generated from tables of the code: the .proto files, docs/lifecycles.md and docs/S3.md. `--check`
+// writes nothing and fails when a page is stale. Neither ever lets a published number change its meaning.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,15 +7,20 @@ import { fileURLToPath } from 'node:url';
 import { families } from '#core/families.ts';
 import { lifecyclePage } from './lifecycle-page.ts';
 import { brokenPromises, protoText } from './proto-text.ts';
+import { s3Page } from './s3-page.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const checking = process.argv.includes('--check');
 const all = Object.values(families);
 
-const pages = new Map([['docs/lifecycles.md', lifecyclePage(all)]]);
+const s3 = s3Page(root);
+const pages = new Map([
+  ['docs/lifecycles.md', lifecyclePage(all)],
+  ['docs/S3.md', s3.text],
+]);
 for (const family of all) pages.set(`proto/strata/events/v1/${family.family}.proto`, protoText(family));
 
-const complaints: string[] = [];
+const complaints: string[] = [...s3.complaints];
 for (const [path, text] of pages) {
   const file = join(root, path);
   const published = existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -1,4 +1,4 @@
-// Owns the proof that browsers' forms are taken as their policies say, and not otherwise.
+// Owns the proof that browsers' forms (PostObject) are taken as their policies say, and not otherwise.
 
 import {
   CreateBucketCommand,

@@ -144,6 +144,8 @@ test.serial('lists count where the ownership controls say so', async (t) => {
   await t.throwsAsync(open(), { message: /AccessControlListNotSupported/ });
   const rules = 'Rules=[{ObjectOwnership=BucketOwnerPreferred}]';
   await s3api(main, 'put-bucket-ownership-controls', ...bucket, '--ownership-controls', rules);
+  const { OwnershipControls: controls } = await s3api(main, 'get-bucket-ownership-controls', ...bucket);
+  t.deepEqual(controls.Rules, [{ ObjectOwnership: 'BucketOwnerPreferred' }]);
   await open();
   t.is(await anonymously('shared'), '200');
   t.is(await anonymously('shared/k'), '403');
@@ -162,4 +164,8 @@ test.serial('lists count where the ownership controls say so', async (t) => {
   const grantFull = 'emailaddress=other@example.org';
   await s3api(main, 'put-object-acl', ...bucket, '--key', 'granted', '--grant-full-control', grantFull);
   t.is((await s3api(other, 'get-object-acl', ...bucket, '--key', 'granted')).Grants.length, 1);
+  await s3api(main, 'delete-bucket-ownership-controls', ...bucket);
+  await t.throwsAsync(s3api(main, 'get-bucket-ownership-controls', ...bucket), {
+    message: /OwnershipControlsNotFoundError/,
+  });
 });
