@@ -1,5 +1,6 @@
-// Owns what is generated from tables of the code: the .proto files, docs/lifecycles.md and docs/S3.md. `--check`
-// writes nothing and fails when a page is stale. Neither ever lets a published number change its meaning.
+// Owns what is generated from tables of the code: the .proto files, docs/lifecycles.md and docs/S3.md.
+// `--check` writes nothing and fails when a page is stale. Neither ever lets a published number change its
+// meaning.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
