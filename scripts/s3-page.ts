@@ -18,6 +18,21 @@ interface Page {
   readonly complaints: readonly string[];
 }
 
+const HEAD = [
+  '<!-- Written by `npm run docs` from the operation table of the S3 gateway; not to be edited. -->',
+  '',
+  '# S3',
+  '',
+  'What the gateway can be asked, and which tests ask it by the AWS SDK for JavaScript or the AWS CLI. Every',
+  'row is sent by an anonymous, a wrong, a reading and an ended caller too, in',
+  '[authorisation.test.ts](../gateways/s3/authorisation.test.ts). What is not built is answered NotImplemented,',
+  "and stands, like what is built otherwise than at Amazon, at the head of the gateway's",
+  '[index.ts](../gateways/s3/index.ts).',
+  '',
+  '| operation | action in policies | tests |',
+  '| --- | --- | --- |',
+];
+
 /** They name operations, and send none as clients do. */
 const NOT_SENT = /^(detect|authorisation)\./;
 
@@ -27,20 +42,8 @@ export function s3Page(root: string): Page {
   const senders = new Map(names.map((name) => [name, tests.filter((test) => sends(test, name))]));
   const untested = names.filter((name) => senders.get(name)?.length === 0);
   const text = [
-    '<!-- Written by `npm run docs` from the operation table of the S3 gateway; not to be edited. -->',
-    '',
-    '# S3',
-    '',
-    'What the gateway can be asked, and which tests ask it by the AWS SDK for JavaScript or the AWS CLI. Every',
-    'row is sent by an anonymous, a wrong, a reading and an ended caller too, in',
-    '[authorisation.test.ts](../gateways/s3/authorisation.test.ts). What is not built, and what is built otherwise than',
-    "at Amazon, stands at the head of the gateway's [index.ts](../gateways/s3/index.ts); each is answered NotImplemented.",
-    '',
-    '| operation | action in policies | tests |',
-    '| --- | --- | --- |',
-    ...names.map(
-      (name) => `| ${name} | ${actionOf(name)} | ${(senders.get(name) ?? []).map(link).join(', ')} |`,
-    ),
+    ...HEAD,
+    ...names.map((name) => row(name, senders.get(name) ?? [])),
     '',
     `Known by name, and not built: ${unbuiltNames().join(', ')}.`,
     '',
@@ -49,6 +52,10 @@ export function s3Page(root: string): Page {
     '',
   ].join('\n');
   return { text, complaints: untested.map((name) => `no test of S3 sends ${name} by its name`) };
+}
+
+function row(name: OperationName, senders: readonly TestFile[]): string {
+  return `| ${name} | ${actionOf(name)} | ${senders.map(link).join(', ')} |`;
 }
 
 function testsIn(root: string, folder: string): TestFile[] {
