@@ -1,6 +1,7 @@
 // Tests who may do what by a bucket's policy: others, nobody in particular, users of the owner's own account;
 // what is blocked; and what is refused as no policy.
 
+import { createHash } from 'node:crypto';
 import test from 'ava';
 import { limits } from '#core/kernel/limits.ts';
 import { type Ec2Credential, ec2CredentialOf, made, OPERATOR } from '#tests/support/ec2-credentials.ts';
@@ -199,23 +200,35 @@ test('conditions are of what the request says', async (t) => {
 /** The name that the next bucket will have. */
 const bucket0 = () => `policies-${buckets}`;
 
+/** Of several keys in one request. */
+function deletionOf(bucket: string, keys: readonly string[], query: Record<string, string> = {}): RawRequest {
+  const body = `<Delete>${keys.map((key) => `<Object><Key>${key}</Key></Object>`).join('')}</Delete>`;
+  const headers = { 'content-md5': createHash('md5').update(body).digest('base64') };
+  return { method: 'POST', path: `/${bucket}`, query: { delete: '', ...query }, body, headers };
+}
+
 test('of many keys each is judged by itself', async (t) => {
   const bucket = await bucketWith({ Action: 's3:DeleteObject', Resource: arn(bucket0(), '/open*') });
   await server.raw(put(bucket, 'open'), owner);
-  const body = '<Delete><Object><Key>open</Key></Object><Object><Key>k</Key></Object></Delete>';
-  const md5 = (await import('node:crypto')).hash('md5', body, 'base64');
-  const request = {
-    method: 'POST',
-    path: `/${bucket}`,
-    query: { delete: '' },
-    body,
-    headers: { 'content-md5': md5 },
-  };
-  const answer = await server.unsigned(request);
+  const answer = await server.unsigned(deletionOf(bucket, ['open', 'k']));
   t.is(answer.status, 200);
   t.regex(answer.body, /<Deleted><Key>open<\/Key><\/Deleted>/);
   t.regex(answer.body, /<Error><Key>k<\/Key><Code>AccessDenied<\/Code>/);
   t.is(await by(owner, get(bucket, 'open')), 'NoSuchKey 404');
+  t.is(await by(owner, get(bucket)), '- 200');
+});
+
+test('a version in the address of a deletion of many keys says nothing of them', async (t) => {
+  const tagged = { StringEquals: { 's3:ExistingObjectTag/a': 'b' } };
+  const bucket = await bucketWith(
+    { Action: 's3:DeleteObjectVersion' },
+    { Action: 's3:DeleteObject', Condition: tagged },
+  );
+  for (const versionId of ['null', '', 'x']) {
+    const { status, body } = await server.unsigned(deletionOf(bucket, ['k'], { versionId }));
+    t.is(status, 200, versionId);
+    t.regex(body, /<Error><Key>k<\/Key><Code>AccessDenied<\/Code>/, versionId);
+  }
   t.is(await by(owner, get(bucket)), '- 200');
 });
 

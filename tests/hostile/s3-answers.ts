@@ -30,7 +30,7 @@ const BAD_REQUEST = [
     'MalformedPolicy',
   ],
   ...['InvalidBucketAclWithObjectOwnership', 'UnexpectedContent', 'UnresolvableGrantByEmailAddress'],
-  'IllegalVersioningConfigurationException',
+  ...['IllegalVersioningConfigurationException', 'InvalidEncryptionAlgorithmError'],
   ...['InvalidPolicyDocument', 'MalformedPOSTRequest', 'MaxPostPreDataLengthExceededError'],
   ...[
     'InvalidRedirectLocation',
@@ -53,7 +53,7 @@ const FORBIDDEN = [
 ];
 const CONFLICT = [
   ...['BucketAlreadyExists', 'BucketAlreadyOwnedByYou', 'BucketNotEmpty', 'ConditionalRequestConflict'],
-  ...['OperationAborted'],
+  ...['InvalidBucketState', 'OperationAborted'],
 ];
 
 const STATUS_OF = new Map<string, number>([
@@ -72,6 +72,7 @@ const STATUS_OF = new Map<string, number>([
     'NoSuchBucketPolicy',
     'NoSuchPublicAccessBlockConfiguration',
     'OwnershipControlsNotFoundError',
+    'ServerSideEncryptionConfigurationNotFoundError',
   ].map((code) => [code, 404] as const),
   ['MethodNotAllowed', 405],
   ['MissingContentLength', 411],
@@ -89,11 +90,18 @@ const STATUSES = new Set([...STATUS_OF.values()]);
 const isPageHost = ({ headers }: Draft): boolean =>
   headers.some(([name, value]) => name.toLowerCase() === 'host' && value.includes('s3-website'));
 
+/** Of a deletion of many keys each is refused by itself. */
+function refusesEachKey({ body: asked }: Draft, answer: string): boolean {
+  const refused = answer.match(/<Code>AccessDenied<\/Code>/g)?.length ?? 0;
+  return refused > 0 && refused === asked.toString('latin1').match(/<Object>/g)?.length;
+}
+
 export function s3Complaint({ draft, mustRefuse }: HostileCase, answer: Answer): string | undefined {
   const { status, headers, body } = answer;
   // A browser asks before it signs.
   const isForAll = draft.method === 'OPTIONS';
-  if (SUCCESSES.has(status)) return mustRefuse && !isForAll ? `${status} to what must be refused` : undefined;
+  const isRefused = !mustRefuse || isForAll || refusesEachKey(draft, body);
+  if (SUCCESSES.has(status)) return isRefused ? undefined : `${status} to what must be refused`;
   const type = headers.get('content-type');
   if (isPageHost(draft)) {
     // The only rule of the site.

@@ -61,6 +61,8 @@ function deletionOf(element: XmlElement): Deletion {
   };
 }
 
+const NO_QUERY = new Query([]);
+
 type Outcome = S3Failure | CloudDeletion;
 
 /** In the order of `deletions`. */
@@ -88,7 +90,8 @@ async function deleteOne(call: S3Call, deletion: Deletion): Promise<CloudDeletio
   const { key, versionId, etag, size, modified } = deletion;
   checkKey(key);
   if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
-  const asked = versionId === undefined ? call : { ...call, query: new Query([['versionId', versionId]]) };
+  // Each is judged by what the document says of it, whatever the address has.
+  const asked = { ...call, query: versionId === undefined ? NO_QUERY : new Query([['versionId', versionId]]) };
   const judged = authorise(asked, 'DeleteObjects', { bucket: call.bucket, key });
   const caller = judged instanceof Promise ? await judged : judged;
   return deleteUnder({ ...call, caller }, key, deletionTerms(etag, size, modified), versionId);
