@@ -92,7 +92,7 @@ const isPageHost = ({ headers }: Draft): boolean =>
 
 /** Of a deletion of many keys each is refused by itself. */
 function refusesEachKey({ body: asked }: Draft, answer: string): boolean {
-  const refused = answer.match(/<Code>AccessDenied<\/Code>/g)?.length ?? 0;
+  const refused = answer.match(/<Error><Key>/g)?.length ?? 0;
   return refused > 0 && refused === asked.toString('latin1').match(/<Object>/g)?.length;
 }
 
