@@ -91,7 +91,10 @@ async function deleteOne(call: S3Call, deletion: Deletion): Promise<CloudDeletio
   checkKey(key);
   if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
   // Each is judged by what the document says of it, whatever the address has.
-  const asked = { ...call, query: versionId === undefined ? NO_QUERY : new Query([['versionId', versionId]]) };
+  const asked = {
+    ...call,
+    query: versionId === undefined ? NO_QUERY : new Query([['versionId', versionId]]),
+  };
   const judged = authorise(asked, 'DeleteObjects', { bucket: call.bucket, key });
   const caller = judged instanceof Promise ? await judged : judged;
   return deleteUnder({ ...call, caller }, key, deletionTerms(etag, size, modified), versionId);
