@@ -59,6 +59,13 @@ export class Query {
   }
 }
 
+export const NO_QUERY = new Query([]);
+
+/** Of a request that names a version, or none. */
+export function queryOfVersion(versionId: string | undefined): Query {
+  return versionId === undefined ? NO_QUERY : new Query([['versionId', versionId]]);
+}
+
 export interface S3Call {
   readonly gateway: GatewayContext;
   readonly request: HttpRequest;

@@ -10,7 +10,7 @@ import { splitTarget } from '#gateways/edge/request-target.ts';
 import { asTold, authorise, callerOf } from './access/authorise.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { BodyRefused } from './auth/refusal.ts';
-import { acceptBucket, type GatewayContext, header, Query, type S3Call } from './call.ts';
+import { acceptBucket, type GatewayContext, header, NO_QUERY, Query, type S3Call } from './call.ts';
 import { announcesChecksum } from './checksums.ts';
 import { detect } from './detect.ts';
 import { S3Error, type S3Failure } from './errors.ts';
@@ -27,7 +27,6 @@ export interface DispatchContext extends GatewayContext {
   readonly hosts: HostNames;
 }
 
-const NO_QUERY = new Query([]);
 const NOWHERE: Address = { bucket: '', key: '' };
 
 export async function dispatch(

@@ -5,7 +5,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { writingOf } from '../access/asked-grants.ts';
 import { authorise } from '../access/authorise.ts';
-import { accept, header, Query, type S3Call } from '../call.ts';
+import { accept, header, queryOfVersion, type S3Call } from '../call.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmOf, isChecksumAlgorithm } from '../checksums.ts';
 import { judgeCopySource, writeConditionOf } from '../conditions.ts';
 import { addEncryption, encryptionOf, etagUnder, openedAsSource, uploadKeyOf } from '../encryption.ts';
@@ -137,8 +137,7 @@ async function sourceObject(
   const address = copySourceOf(value);
   const owner = header(call, 'x-amz-source-expected-bucket-owner');
   const { versionId } = address;
-  const query = new Query(versionId === undefined ? [] : [['versionId', versionId]]);
-  const asked = { ...call, query, bucket: address.bucket, key: address.key };
+  const asked = { ...call, query: queryOfVersion(versionId), bucket: address.bucket, key: address.key };
   // Who may write here need not be let read there.
   const from = { ...asked, caller: await authorise(asked, 'GetObject') };
   const { buckets } = call.gateway.cloud;

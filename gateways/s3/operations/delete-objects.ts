@@ -4,7 +4,7 @@ import { limits } from '#core/kernel/limits.ts';
 import type { Deletion as CloudDeletion } from '#services/cloud.ts';
 import { isVersion } from '#services/versioning.ts';
 import { authorise } from '../access/authorise.ts';
-import { accept, documentBody, Query, type S3Call } from '../call.ts';
+import { accept, documentBody, queryOfVersion, type S3Call } from '../call.ts';
 import { deletionTerms } from '../conditions.ts';
 import { invalidVersion, S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
@@ -61,8 +61,6 @@ function deletionOf(element: XmlElement): Deletion {
   };
 }
 
-const NO_QUERY = new Query([]);
-
 type Outcome = S3Failure | CloudDeletion;
 
 /** In the order of `deletions`. */
@@ -91,10 +89,7 @@ async function deleteOne(call: S3Call, deletion: Deletion): Promise<CloudDeletio
   checkKey(key);
   if (versionId !== undefined && !isVersion(versionId)) throw invalidVersion(versionId);
   // Each is judged by what the document says of it, whatever the address has.
-  const asked = {
-    ...call,
-    query: versionId === undefined ? NO_QUERY : new Query([['versionId', versionId]]),
-  };
+  const asked = { ...call, query: queryOfVersion(versionId) };
   const judged = authorise(asked, 'DeleteObjects', { bucket: call.bucket, key });
   const caller = judged instanceof Promise ? await judged : judged;
   return deleteUnder({ ...call, caller }, key, deletionTerms(etag, size, modified), versionId);

@@ -11,7 +11,7 @@ import { writingOf } from '../access/asked-grants.ts';
 import { authorise, callerOf } from '../access/authorise.ts';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { signerOf } from '../auth/form-signature.ts';
-import { accept, Query, type S3Call } from '../call.ts';
+import { accept, NO_QUERY, type S3Call } from '../call.ts';
 import { addChecksumHeaders, BodyChecks } from '../checksums.ts';
 import { addEncryption, encryptionOf, etagUnder } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
@@ -78,8 +78,6 @@ const UNSIGNED = {
   hoisted: {},
   payload: { kind: 'unsigned' },
 } as const;
-const NO_QUERY = new Query([]);
-
 async function put(
   call: S3Call,
   headers: IncomingHttpHeaders,

@@ -6,7 +6,7 @@ import type { HttpRequest } from '#gateways/edge/http-messages.ts';
 import { escapeXml } from '#gateways/edge/xml-text.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { asTold, authorise } from '../access/authorise.ts';
-import { accept, type GatewayContext, living, Query, type S3Call } from '../call.ts';
+import { accept, type GatewayContext, living, NO_QUERY, type S3Call } from '../call.ts';
 import { checkOpen } from '../encryption.ts';
 import { S3Error, type S3Failure } from '../errors.ts';
 import { failureOf } from '../failures.ts';
@@ -52,8 +52,6 @@ async function siteOf({ gateway, bucket }: PageCall): Promise<Website> {
   if (!site) throw new S3Error('NoSuchWebsiteConfiguration', undefined, { BucketName: bucket });
   return site;
 }
-
-const NO_QUERY = new Query([]);
 
 async function serve(page: PageCall, site: Website, identify: () => S3Call | Promise<S3Call>): Promise<void> {
   const { key } = page;
