@@ -3,9 +3,9 @@
 // what is told with all other answers. Guarantee: an origin that the container does not name is told nothing.
 
 import { isRejected } from '#core/kernel/decider.ts';
+import { TOKEN } from '#gateways/edge/plain-head.ts';
 import { unauthorised } from './authorise.ts';
 import { type GatewayContext, header, type SwiftCall } from './call.ts';
-import { TOKEN } from './headers.ts';
 import type { Address } from './paths.ts';
 import { answerHeaders, type CrossOrigin, replyEmpty } from './reply.ts';
 

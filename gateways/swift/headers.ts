@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { limits } from '#core/kernel/limits.ts';
+import { TOKEN } from '#gateways/edge/plain-head.ts';
 import type { StoredObject } from '#projections/objects-by-key/objects-by-key.query.ts';
 import { fromHeader, isTrue, toHeader } from './call.ts';
 import { SwiftError } from './errors.ts';
@@ -194,9 +195,6 @@ export function objectAnswer(call: { transactionId: string }, object: StoredObje
   }
   return headers;
 }
-
-/** What may stand in a header's name (RFC 9110, section 5.6.2). */
-export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * What a request changes of a container or an account: an empty value takes away.

@@ -4,6 +4,7 @@
 
 import { limits } from '#core/kernel/limits.ts';
 import type { HttpRequest } from '#gateways/edge/http-messages.ts';
+import { TOKEN } from '#gateways/edge/plain-head.ts';
 import type { Caller } from '#services/cloud.ts';
 import type { GatewayContext } from '../call.ts';
 import { S3Error } from '../errors.ts';
@@ -80,9 +81,6 @@ function ruleOf(element: XmlElement): Rule {
   }
   return rule;
 }
-
-/** Of a header's name (RFC 9110, section 5.6.2). */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const invalid = (message: string): S3Error => new S3Error('InvalidRequest', message);
 
