@@ -3,7 +3,7 @@
 import { buckets, nameOfBucket } from '#core/buckets/buckets.events.ts';
 import { DecodedRows } from '../store/decoded-rows.ts';
 import { endOfPrefix, keyAfter } from '../store/key-order.ts';
-import type { RowReader } from '../store/projection.ts';
+import type { Row, RowRange, RowReader } from '../store/projection.ts';
 import { asBuffer, kindOf, payloadOf, revisionOf, timeOf } from '../store/row-value.ts';
 import {
   BUCKET_CLOSED,
@@ -66,6 +66,27 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
   });
   const spaces = new DecodedRows(rows, (owner) => storedSpace(rows.get(spaceRowKey(owner))));
   const get = (id: string) => buckets.get(id);
+  const bucketsIn = async (
+    range: RowRange,
+    limit: number,
+    bucketOf: (row: Row) => StoredBucket | undefined,
+  ) => {
+    const cursor = rows.scan(range);
+    const found: StoredBucket[] = [];
+    try {
+      while (found.length < limit) {
+        const more = await cursor.next(limit - found.length);
+        if (more.length === 0) break;
+        for (const row of more) {
+          const bucket = bucketOf(row);
+          if (bucket) found.push(bucket);
+        }
+      }
+    } finally {
+      await cursor.close();
+    }
+    return found;
+  };
   return {
     get,
     collection,
@@ -74,44 +95,21 @@ export function createBucketsByName(rows: RowReader): BucketsByName {
       const value = rows.get(bucketRowKey(id));
       return value && revisionOf(value);
     },
-    async having(property, after, limit) {
+    having(property, after, limit) {
       const first = propertiesRowKey('');
       const gte = after === '' ? first : keyAfter(propertiesRowKey(after));
-      const cursor = rows.scan({ gte, lt: endOfPrefix(first) as string });
-      const found: StoredBucket[] = [];
-      try {
-        while (found.length < limit) {
-          const more = await cursor.next(limit - found.length);
-          if (more.length === 0) break;
-          for (const { key } of more) {
-            const bucket = get(key.slice(first.length));
-            if (bucket && Object.hasOwn(bucket.properties, property)) found.push(bucket);
-          }
-        }
-      } finally {
-        await cursor.close();
-      }
-      return found;
+      return bucketsIn({ gte, lt: endOfPrefix(first) as string }, limit, ({ key }) => {
+        const bucket = get(key.slice(first.length));
+        return bucket && Object.hasOwn(bucket.properties, property) ? bucket : undefined;
+      });
     },
-    async ofOwner(owner, after, limit) {
+    ofOwner(owner, after, limit) {
       const first = ownerRowKey(owner, '');
       const gte = after === '' ? first : keyAfter(ownerRowKey(owner, after));
-      const cursor = rows.scan({ gte, lt: endOfPrefix(first) as string });
-      const found: StoredBucket[] = [];
-      try {
-        while (found.length < limit) {
-          const more = await cursor.next(limit - found.length);
-          if (more.length === 0) break;
-          for (const { value } of more) {
-            // A bucket that was deleted since the scan began is no longer shown.
-            const bucket = get(asBuffer(value).toString());
-            if (bucket) found.push(bucket);
-          }
-        }
-      } finally {
-        await cursor.close();
-      }
-      return found;
+      // A bucket that was deleted since the scan began is no longer shown.
+      return bucketsIn({ gte, lt: endOfPrefix(first) as string }, limit, ({ value }) =>
+        get(asBuffer(value).toString()),
+      );
     },
   };
 }
