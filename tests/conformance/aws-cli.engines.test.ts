@@ -1,7 +1,7 @@
 // Owns the proof that the AWS CLI moves trees and large files through the cloud unchanged.
 
 import test from 'ava';
-import { runEngine } from '#tests/support/engine.ts';
+import { awsEnvironment, runEngine } from '#tests/support/engine.ts';
 import { type Engine, engineRoundTrip } from '#tests/support/engine-round-trip.ts';
 import type { StrataProcess } from '#tests/support/strata-process.ts';
 
@@ -11,14 +11,7 @@ class AwsCli implements Engine {
 
   setUp(strata: StrataProcess): void {
     this.#endpoint = strata.endpoint;
-    this.#environment = {
-      AWS_ACCESS_KEY_ID: strata.credentials.accessKey,
-      AWS_SECRET_ACCESS_KEY: strata.credentials.secretKey,
-      AWS_DEFAULT_REGION: 'us-east-1',
-      AWS_CONFIG_FILE: '/dev/null',
-      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-      AWS_EC2_METADATA_DISABLED: 'true',
-    };
+    this.#environment = awsEnvironment(strata.credentials);
   }
 
   syncUp(directory: string, target: string): Promise<string> {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { runEngine } from '#tests/support/engine.ts';
+import { awsEnvironment, runEngine } from '#tests/support/engine.ts';
 import { runStrata, temporaryDirectory } from '#tests/support/program-process.ts';
 import { signedForm } from '#tests/support/signed-requests.ts';
 import { StrataProcess } from '#tests/support/strata-process.ts';
@@ -26,14 +26,7 @@ test.after.always(async () => {
   if (directory) rmSync(directory, { recursive: true, force: true });
 });
 
-const environment = (): NodeJS.ProcessEnv => ({
-  AWS_ACCESS_KEY_ID: strata.credentials.accessKey,
-  AWS_SECRET_ACCESS_KEY: strata.credentials.secretKey,
-  AWS_DEFAULT_REGION: 'us-east-1',
-  AWS_CONFIG_FILE: '/dev/null',
-  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-  AWS_EC2_METADATA_DISABLED: 'true',
-});
+const environment = (): NodeJS.ProcessEnv => awsEnvironment(strata.credentials);
 
 /** Resolves to the document that the command prints. */
 async function s3api(command: string, ...args: string[]) {

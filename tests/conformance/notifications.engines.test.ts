@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { runEngine } from '#tests/support/engine.ts';
+import { awsEnvironment, runEngine } from '#tests/support/engine.ts';
 import { StrataProcess } from '#tests/support/strata-process.ts';
 
 const SECRET = 'known-to-both';
@@ -102,15 +102,7 @@ test.after.always(async () => {
 });
 
 function aws(...args: string[]): Promise<string> {
-  const { accessKey, secretKey } = strata.credentials;
-  return runEngine('aws', ['--endpoint-url', strata.endpoint, ...args], {
-    AWS_ACCESS_KEY_ID: accessKey,
-    AWS_SECRET_ACCESS_KEY: secretKey,
-    AWS_DEFAULT_REGION: 'us-east-1',
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-    AWS_EC2_METADATA_DISABLED: 'true',
-  });
+  return runEngine('aws', ['--endpoint-url', strata.endpoint, ...args], awsEnvironment(strata.credentials));
 }
 
 const AT = ['--bucket', 'told'];

@@ -4,7 +4,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { runEngine } from '#tests/support/engine.ts';
+import { awsEnvironment, runEngine } from '#tests/support/engine.ts';
 import { runStrata, temporaryDirectory } from '#tests/support/program-process.ts';
 import { StrataProcess } from '#tests/support/strata-process.ts';
 
@@ -45,14 +45,11 @@ async function added(name: string, email: string): Promise<Account> {
 /** Resolves to the document that the command prints. */
 async function s3api({ accessKeyId, secretAccessKey }: Account, command: string, ...args: string[]) {
   const all = ['--endpoint-url', strata.endpoint, '--output', 'json', 's3api', command, ...args];
-  const said = await runEngine('aws', all, {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_DEFAULT_REGION: 'us-east-1',
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-    AWS_EC2_METADATA_DISABLED: 'true',
-  });
+  const said = await runEngine(
+    'aws',
+    all,
+    awsEnvironment({ accessKey: accessKeyId, secretKey: secretAccessKey }),
+  );
   return said.trim() === '' ? {} : JSON.parse(said);
 }
 

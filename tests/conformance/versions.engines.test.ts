@@ -4,7 +4,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { runEngine } from '#tests/support/engine.ts';
+import { awsEnvironment, runEngine } from '#tests/support/engine.ts';
 import { temporaryDirectory } from '#tests/support/program-process.ts';
 import { StrataProcess } from '#tests/support/strata-process.ts';
 
@@ -30,14 +30,7 @@ async function s3api<Answer>(command: string, ...args: string[]): Promise<Answer
   const said = await runEngine(
     'aws',
     ['--endpoint-url', strata.endpoint, '--output', 'json', 's3api', command, '--bucket', 'kept', ...args],
-    {
-      AWS_ACCESS_KEY_ID: strata.credentials.accessKey,
-      AWS_SECRET_ACCESS_KEY: strata.credentials.secretKey,
-      AWS_DEFAULT_REGION: 'us-east-1',
-      AWS_CONFIG_FILE: '/dev/null',
-      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-      AWS_EC2_METADATA_DISABLED: 'true',
-    },
+    awsEnvironment(strata.credentials),
   );
   return said === '' ? ({} as Answer) : JSON.parse(said);
 }

@@ -76,6 +76,16 @@ const ODD_PARTS = [
   '-dash',
 ];
 
+/** With which the AWS CLI speaks for that account, whatever this machine is set up for. */
+export const awsEnvironment = (keys: { readonly accessKey: string; readonly secretKey: string }) => ({
+  AWS_ACCESS_KEY_ID: keys.accessKey,
+  AWS_SECRET_ACCESS_KEY: keys.secretKey,
+  AWS_DEFAULT_REGION: 'us-east-1',
+  AWS_CONFIG_FILE: '/dev/null',
+  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  AWS_EC2_METADATA_DISABLED: 'true',
+});
+
 /**
  * Writes a tree of 500 files: every odd part as folder and as file, deep paths, empty files, sizes up to 200
  * KB.
